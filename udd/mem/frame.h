@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// What moves along the data path: a frame as the application sees it, and a piece of one as NIC rings
+// and tunnel rings see it. Both are plain values that name a pool buffer; neither owns it by itself.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace udd {
+
+/// Index of a buffer in the port's pool; a buffer is kBufferSize octets.
+using BufferIndex = std::uint32_t;
+inline constexpr BufferIndex kNoBuffer = ~BufferIndex{0};
+inline constexpr std::size_t kBufferSize = 4096;  // NDD_BUF_SIZE, asserted in pool.cc
+
+/// Where a frame's time-stamp comes from. e1000e has none.
+enum class TimestampSource : std::uint8_t { kNone, kNicReceive };
+
+/// A frame in one buffer, starting at the destination MAC address, without FCS.
+///
+/// From Queue::rx() or Queue::alloc() until Queue::tx() or Queue::release() it is yours; in between read
+/// and write data() freely, and set the length you want to send. Copying a Frame copies the name, not
+/// the buffer: hand each buffer back exactly once.
+class Frame {
+ public:
+  Frame() = default;
+  Frame(std::byte* data, BufferIndex buffer, std::uint16_t length, std::uint16_t capacity) noexcept
+      : data_(data), buffer_(buffer), length_(length), capacity_(capacity) {}
+
+  /// The octets from the destination MAC address on; size() of them.
+  [[nodiscard]] std::span<std::byte> data() const noexcept { return {data_, length_}; }
+  [[nodiscard]] std::uint16_t size() const noexcept { return length_; }
+  /// Octets that fit behind data().data(); at least the port's MTU + 18 if the MTU fits one buffer.
+  [[nodiscard]] std::uint16_t capacity() const noexcept { return capacity_; }
+  /// Sets the length to send; above capacity() it is cut to it.
+  void resize(std::uint16_t length) noexcept { length_ = length < capacity_ ? length : capacity_; }
+
+  [[nodiscard]] BufferIndex buffer() const noexcept { return buffer_; }
+  /// Nanoseconds, meaning by timestamp_source(); 0 with kNone.
+  [[nodiscard]] std::uint64_t timestamp() const noexcept { return timestamp_; }
+  [[nodiscard]] TimestampSource timestamp_source() const noexcept { return timestamp_source_; }
+
+ private:
+  std::byte* data_ = nullptr;
+  BufferIndex buffer_ = kNoBuffer;
+  std::uint16_t length_ = 0;
+  std::uint16_t capacity_ = 0;
+  std::uint64_t timestamp_ = 0;
+  TimestampSource timestamp_source_ = TimestampSource::kNone;
+};
+
+/// One descriptor's worth of a frame between the NIC's rings and the port.
+struct Piece {
+  static constexpr std::uint16_t kFirst = 1u << 0;
+  static constexpr std::uint16_t kLast = 1u << 1;
+  static constexpr std::uint16_t kVlan = 1u << 2;       ///< vlan_tci is valid, the tag is not in the data
+  static constexpr std::uint16_t kChecksumOk = 1u << 3;  ///< the NIC verified the L4 checksum (receive)
+  static constexpr std::uint16_t kError = 1u << 4;       ///< received damaged; drop the whole frame
+
+  BufferIndex buffer = kNoBuffer;
+  std::uint16_t offset = 0;  ///< first octet within the buffer
+  std::uint16_t length = 0;  ///< octets
+  std::uint16_t flags = 0;
+  std::uint16_t vlan_tci = 0;
+};
+
+}  // namespace udd

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// The narrow interface every NIC family implements, between the port's service loop and the hardware.
+//
+// Two halves. `Nic` is the control half: virtual, cold. `NicQueue` is the burst half: a concept, so that
+// the service loop is compiled against the family's own class and pays no call per frame. Every operation
+// means the same in every family; tests/contract holds each one to the Guarantees below, the in-process
+// simulated NIC included.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "udd/mem/frame.h"
+#include "udd/mem/pool.h"
+
+namespace udd {
+
+using MacAddress = std::array<std::uint8_t, 6>;
+
+struct LinkState {
+  enum class Status : std::uint8_t { kUnknown, kDown, kUp };
+  enum class Duplex : std::uint8_t { kUnknown, kHalf, kFull };
+  Status status = Status::kUnknown;
+  Duplex duplex = Duplex::kUnknown;
+  std::uint32_t speed_mbps = 0;  ///< 0: unknown
+
+  bool operator==(const LinkState&) const = default;
+};
+
+/// What the NIC shall let in, and how long frames may be.
+struct NicConfig {
+  MacAddress mac{};
+  bool promiscuous = false;
+  bool all_multicast = false;
+  std::span<const MacAddress> multicast;       ///< groups of kernel and application together
+  bool vlan_filter = false;                    ///< pass tagged frames of vlan_bitmap only
+  std::span<const std::uint8_t> vlan_bitmap;   ///< 512 octets, bit (id % 8) of octet (id / 8)
+  std::uint32_t mtu = 1500;                    ///< octets of L3
+};
+
+/// The NIC's own counters since start(), summed over the hardware's clear-on-read registers.
+struct NicStats {
+  std::uint64_t rx_frames = 0;
+  std::uint64_t rx_octets = 0;
+  std::uint64_t tx_frames = 0;
+  std::uint64_t tx_octets = 0;
+  std::uint64_t rx_missed = 0;  ///< no descriptor was free
+  std::uint64_t rx_errors = 0;
+};
+
+/// Control half. Thread: one at a time, and not while its queue runs on another thread unless said so.
+/// Errors: udd::Error; a register that reads all ones means the device is gone (ENODEV).
+class Nic {
+ public:
+  virtual ~Nic() = default;
+  Nic(const Nic&) = delete;
+  Nic& operator=(const Nic&) = delete;
+
+  /// Guarantees: from any state, ends with DMA and interrupts off, PHY and autonegotiation untouched,
+  /// then rings empty and the queue ready. The pool supplies ring memory and receive buffers.
+  virtual void start() = 0;
+  /// Guarantees: when it returns, the NIC does no DMA. Buffers in the rings go back to the pool. noexcept
+  /// since it runs on the way out.
+  virtual void stop() noexcept = 0;
+  /// Guarantees: takes effect while running, no frame for an unchanged filter is lost.
+  virtual void configure(const NicConfig& config) = 0;
+  [[nodiscard]] virtual MacAddress permanent_mac() const = 0;
+  [[nodiscard]] virtual LinkState link() noexcept = 0;
+  [[nodiscard]] virtual NicStats stats() noexcept = 0;
+  /// Guarantees: exactly one interrupt fires after the next receive or link event once unmasked, also if
+  /// frames already wait; then masked until the next call. Callable from any thread.
+  virtual void unmask_interrupt() noexcept = 0;
+  virtual void mask_interrupt() noexcept = 0;
+  /// Octets of L3 the family can carry.
+  [[nodiscard]] virtual std::uint32_t max_mtu() const noexcept = 0;
+
+ protected:
+  Nic() = default;
+};
+
+/// Burst half. Thread: one at a time (the port's servicing thread).
+///
+/// rx_burst  Fills up to out.size() pieces in receive order and refills the ring from the pool, one doorbell
+///           per burst at most. Never splits the report of what the hardware finished: a frame's pieces may
+///           straddle two calls. The buffers become the caller's.
+/// tx_burst  Queues whole frames only: takes the longest prefix of `pieces` that ends with a kLast piece and
+///           fits, rings the doorbell once if anything was queued, returns the number of pieces. Those buffers are
+///           the NIC's until reclaim.
+/// tx_reclaim Buffers of finished pieces in queueing order, up to out.size(). Lazy: touches descriptors only.
+/// tx_room   Pieces that tx_burst would take now, without touching the hardware.
+/// pending   True if rx_burst would return something.
+///
+/// A descriptor the device wrote is data from outside: lengths above the buffer and indices are checked, a
+/// damaged or impossible one is reported as kError, never trusted.
+template <typename Q>
+concept NicQueue = requires(Q queue, const Q const_queue, std::span<Piece> out, std::span<const Piece> in,
+                            std::span<BufferIndex> done) {
+  { queue.rx_burst(out) } noexcept -> std::same_as<std::size_t>;
+  { queue.tx_burst(in) } noexcept -> std::same_as<std::size_t>;
+  { queue.tx_reclaim(done) } noexcept -> std::same_as<std::size_t>;
+  { const_queue.tx_room() } noexcept -> std::same_as<std::size_t>;
+  { const_queue.pending() } noexcept -> std::same_as<bool>;
+};
+
+}  // namespace udd
