@@ -95,6 +95,17 @@ def read(text):
     return outcome
 
 
+def expect_failures(cases, expected):
+    """For the self-test: cases that must fail, by name, with a pattern of the reason. All others must not."""
+    result = [c for c in cases if c.name not in expected]
+    for name, pattern in expected.items():
+        found = [c for c in cases if c.name == name and c.result == "FAIL"]
+        text = "\n".join([c.reason for c in found] + [r for c in found for r in c.reports])
+        fine = found and re.search(pattern, text)
+        result.append(Case(f"reported.{name}", "PASS" if fine else "FAIL", "" if fine else f"not reported as '{pattern}': {text!r}"))
+    return result
+
+
 def write_junit(path, suite, cases):
     """The cases as JUnit XML, the form that bazel's XML_OUTPUT_FILE asks for."""
     count = {k: sum(c.result == k for c in cases) for k in ("PASS", "FAIL", "SKIP")}

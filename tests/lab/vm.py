@@ -48,6 +48,7 @@ def parse_args():
     arg("--add", action="append", default=[], help="HOSTFILE[:GUESTPATH], default /lab/NAME; programs with their libraries")
     arg("--run", action="append", default=[], help="script or GoogleTest program to run in the guest")
     arg("--expect", action="append", default=[], help="pattern that the serial log must contain")
+    arg("--must-fail", action="append", default=[], help="CASE=REASON: the lab's self-test, a case that must be reported as failed")
     arg("--log", help="keep the serial log here")
     arg("--suite", default="vm", help="name over the cases in the XML")
     arg("--shell", action="store_true", help="an interactive shell instead of programs")
@@ -272,6 +273,8 @@ def run(args, command, work):
         outcome.cases.append(report.Case("lab.end", "FAIL", why))
     elif not outcome.cases:
         outcome.cases.append(report.Case("lab.cases", "FAIL", "no case has run"))
+    if args.must_fail:
+        outcome.cases = report.expect_failures(outcome.cases, dict(item.split("=", 1) for item in args.must_fail))
     if os.environ.get("XML_OUTPUT_FILE"):
         report.write_junit(os.environ["XML_OUTPUT_FILE"], f"{args.suite}[{args.kernel}]", outcome.cases)
     if outcome.failed and not args.verbose:

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Closes a test run: counts the cases of every target that bazel ran, prints each skip with its reason, and a last line
+"N passed, N failed, N skipped". Called by bazelw:  summary.py EVENTS_JSON BAZEL_STATUS BAZEL_ARGUMENTS…
+
+The exit status is bazel's; but a run of everything in which no guest case ran on one of the kernels is a failure: a lab that
+silently skips itself must not look green.
+"""
+
+import json
+import re
+import sys
+from collections import Counter
+from urllib.parse import unquote, urlparse
+from xml.etree import ElementTree
+
+KERNELS = ("6.1", "6.12")
+
+
+def events(path):
+    with open(path, encoding="utf-8") as f:
+        for line in f:
+            yield json.loads(line)
+
+
+def target_cases(xml):
+    """(suite, case, result, reason) of a test.xml."""
+    for suite in ElementTree.parse(xml).iter("testsuite"):
+        for case in suite.findall("testcase"):
+            name = f"{case.get('classname') or suite.get('name')}.{case.get('name')}"
+            skipped = case.find("skipped")
+            if case.find("failure") is not None or case.find("error") is not None:
+                yield suite.get("name"), name, "failed", ""
+            elif skipped is not None or case.get("status") == "notrun" or case.get("result") == "skipped":
+                yield suite.get("name"), name, "skipped", (skipped.get("message") or "") if skipped is not None else ""
+            else:
+                yield suite.get("name"), name, "passed", ""
+
+
+def main():
+    events_path, status, args = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+    count, guests, skips, failures = Counter(), Counter(), [], []
+    for event in events(events_path):
+        ident = event.get("id", {})
+        result = event.get("testResult")
+        if result and "testResult" in ident:
+            label, found = ident["testResult"]["label"], Counter()
+            xml = [unquote(urlparse(o["uri"]).path) for o in result.get("testActionOutput", []) if o["name"] == "test.xml"]
+            try:
+                cases = list(target_cases(xml[0])) if xml else []
+            except (OSError, ElementTree.ParseError):
+                cases = []
+            for suite, name, what, reason in cases:
+                found[what] += 1
+                kernel = re.search(r"\[(6\.\d+)\]$", suite or "")
+                if kernel and what != "skipped":
+                    guests[kernel.group(1)] += 1
+                if what == "skipped":
+                    skips.append(f"{label} {name}: {' '.join(reason.split()) or 'no reason given'}")
+                elif what == "failed":
+                    failures.append(f"{label} {name}")
+            if result["status"] != "PASSED" and not found["failed"]:
+                found["failed"] += 1
+                failures.append(f"{label} ({result['status'].lower()})")
+            count += found
+        elif "testSummary" in event and event["testSummary"].get("overallStatus") in ("NO_STATUS", "FAILED_TO_BUILD"):
+            count["failed"] += 1
+            failures.append(f"{ident['testSummary']['label']} (not built)")
+    for line in skips:
+        print(f"SKIPPED {line}")
+    for line in failures:
+        print(f"FAILED {line}")
+    everything = any(a.endswith("//...") for a in args) and not any(re.match(r"--config=.san", a) for a in args)
+    for kernel in KERNELS if everything else ():
+        if not guests[kernel]:
+            print(f"FAILED no guest case ran on kernel {kernel}")
+            count["failed"] += 1
+            status = status or 3
+    print(f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiler options of every C++ target: copts = UDD_COPTS."""
+
+UDD_COPTS = [
+    "-std=c++20",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wshadow",
+    "-Wnon-virtual-dtor",
+    "-Wold-style-cast",
+    "-Wcast-align",
+    "-Woverloaded-virtual",
+    "-Wconversion",
+    "-Wno-sign-conversion",
+]
