@@ -54,7 +54,7 @@ class Frame {
 struct Piece {
   static constexpr std::uint16_t kFirst = 1u << 0;
   static constexpr std::uint16_t kLast = 1u << 1;
-  static constexpr std::uint16_t kVlan = 1u << 2;       ///< vlan_tci is valid, the tag is not in the data
+  static constexpr std::uint16_t kVlan = 1u << 2;        ///< vlan_tci is valid, the tag is not in the data
   static constexpr std::uint16_t kChecksumOk = 1u << 3;  ///< the NIC verified the L4 checksum (receive)
   static constexpr std::uint16_t kError = 1u << 4;       ///< received damaged; drop the whole frame
 

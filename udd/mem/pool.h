@@ -3,18 +3,16 @@
 // of free buffers, which lives in the port's state area so that it survives this process (design D4a).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include "udd/base/units.h"
 #include "udd/mem/frame.h"
+#include "udd/mem/state_layout.h"
 
 namespace udd {
-
-/// The free-buffer stack as it stands in the state area; layout versioned by StateHeader.
-/// (Defined in state_layout.h; a Pool is a view on it.)
-struct PoolState;
 
 /// A view; does not own the mappings, which must outlive it.
 /// Thread: one at a time (the port's servicing thread).
@@ -24,22 +22,40 @@ class Pool {
     std::span<std::byte> memory;  ///< the mapped pool: nic_pages pages, then the buffers
     Iova iova;                    ///< where the NIC sees memory.data()
     std::uint32_t nic_pages = 0;
-    std::uint32_t buffer_count = 0;  ///< all buffers
+    std::uint32_t buffer_count = 0;    ///< all buffers
     std::uint32_t kernel_buffers = 0;  ///< the last of them belong to the kernel (KTX)
   };
 
   /// Octets of state that buffer_count buffers need.
   [[nodiscard]] static std::size_t state_size(std::uint32_t buffer_count) noexcept;
 
-  /// Formats `state` for a fresh pool: every buffer that is not the kernel's is free.
+  /// Formats `state` (the area's kPool section) for a fresh pool: every buffer that is not the kernel's is free.
+  /// Throws udd::Error if memory or state is too small for the geometry.
   [[nodiscard]] static Pool create(const Geometry& geometry, std::span<std::byte> state);
-  /// Goes on from what `state` says. Throws udd::Error if its layout is not ours.
+  /// Goes on from what `state` says. Throws udd::Error if it contradicts the geometry or itself.
   [[nodiscard]] static Pool adopt(const Geometry& geometry, std::span<std::byte> state);
 
   /// Takes up to out.size() free buffers; returns how many.
-  [[nodiscard]] std::size_t take(std::span<BufferIndex> out) noexcept;
-  void give(std::span<const BufferIndex> buffers) noexcept;
-  [[nodiscard]] std::uint32_t free_count() const noexcept;
+  [[nodiscard]] std::size_t take(std::span<BufferIndex> out) noexcept {
+    return take_each(out.size(), [to = out.data()](BufferIndex buffer) mutable noexcept { *to++ = buffer; });
+  }
+  /// Calls sink(BufferIndex) for up to `wanted` free buffers, which are then the caller's; returns how many. The
+  /// stack's top is lowered first: a process that dies in between loses buffers, and never has one twice.
+  template <typename Sink>
+  std::size_t take_each(std::size_t wanted, Sink sink) noexcept {
+    const std::size_t count = std::min<std::size_t>(wanted, state_->free);
+    state_->free -= static_cast<std::uint32_t>(count);
+    const BufferIndex* const top = stack_ + state_->free;
+    for (std::size_t i = 0; i < count; ++i) sink(top[i]);
+    return count;
+  }
+  /// Puts buffers back that came from take(), or that the kernel gave in exchange. Each once, each below
+  /// buffer_count(): at most that many are free at a time, so the stack can't overflow.
+  void give(std::span<const BufferIndex> buffers) noexcept {
+    std::copy(buffers.begin(), buffers.end(), stack_ + state_->free);
+    state_->free += static_cast<std::uint32_t>(buffers.size());
+  }
+  [[nodiscard]] std::uint32_t free_count() const noexcept { return state_->free; }
 
   [[nodiscard]] std::byte* data(BufferIndex buffer) const noexcept {
     return buffers_ + std::size_t{buffer} * kBufferSize;
@@ -48,9 +64,15 @@ class Pool {
     return Iova{buffers_iova_ + std::uint64_t{buffer} * kBufferSize};
   }
   [[nodiscard]] std::uint32_t buffer_count() const noexcept { return geometry_.buffer_count; }
+  /// First of the kernel's own buffers; those from here on come by KTX.
+  [[nodiscard]] BufferIndex first_kernel_buffer() const noexcept {
+    return geometry_.buffer_count - geometry_.kernel_buffers;
+  }
 
   /// The pages before the buffers, for descriptor rings, and where the NIC sees them.
-  [[nodiscard]] std::span<std::byte> nic_memory() const noexcept;
+  [[nodiscard]] std::span<std::byte> nic_memory() const noexcept {
+    return geometry_.memory.first(std::size_t{geometry_.nic_pages} * kPageSize);
+  }
   [[nodiscard]] Iova nic_iova() const noexcept { return geometry_.iova; }
 
  private:
@@ -60,6 +82,7 @@ class Pool {
   std::byte* buffers_;
   std::uint64_t buffers_iova_;
   PoolState* state_;
+  BufferIndex* stack_;
 };
 
 }  // namespace udd

@@ -35,10 +35,10 @@ struct NicConfig {
   MacAddress mac{};
   bool promiscuous = false;
   bool all_multicast = false;
-  std::span<const MacAddress> multicast;       ///< groups of kernel and application together
-  bool vlan_filter = false;                    ///< pass tagged frames of vlan_bitmap only
-  std::span<const std::uint8_t> vlan_bitmap;   ///< 512 octets, bit (id % 8) of octet (id / 8)
-  std::uint32_t mtu = 1500;                    ///< octets of L3
+  std::span<const MacAddress> multicast;      ///< groups of kernel and application together
+  bool vlan_filter = false;                   ///< pass tagged frames of vlan_bitmap only
+  std::span<const std::uint8_t> vlan_bitmap;  ///< 512 octets, bit (id % 8) of octet (id / 8)
+  std::uint32_t mtu = 1500;                   ///< octets of L3
 };
 
 /// The NIC's own counters since start(), summed over the hardware's clear-on-read registers.
@@ -49,6 +49,12 @@ struct NicStats {
   std::uint64_t tx_octets = 0;
   std::uint64_t rx_missed = 0;  ///< no descriptor was free
   std::uint64_t rx_errors = 0;
+};
+
+/// What a family needs of NDD_TAKE.
+struct NicNeeds {
+  std::uint32_t nic_pages = 0;  ///< pages for descriptor rings
+  std::size_t state_size = 0;   ///< octets of the state area's kNic section
 };
 
 /// Control half. Thread: one at a time, and not while its queue runs on another thread unless said so.
@@ -62,8 +68,12 @@ class Nic {
   /// Guarantees: from any state, ends with DMA and interrupts off, PHY and autonegotiation untouched,
   /// then rings empty and the queue ready. The pool supplies ring memory and receive buffers.
   virtual void start() = 0;
-  /// Guarantees: when it returns, the NIC does no DMA. Buffers in the rings go back to the pool. noexcept
-  /// since it runs on the way out.
+  /// Instead of start(), in another process: goes on from the queue state and rings that the previous owner left,
+  /// without touching the NIC. Its receive filters are as they were; configure() sets them anew.
+  virtual void adopt() = 0;
+  /// Guarantees: when it returns, the NIC does no DMA. Receive buffers go back to the pool; pieces not yet sent count
+  /// as sent, so that tx_reclaim() returns their buffers to whoever they belong to. noexcept since it runs on the way
+  /// out.
   virtual void stop() noexcept = 0;
   /// Guarantees: takes effect while running, no frame for an unchanged filter is lost.
   virtual void configure(const NicConfig& config) = 0;
@@ -74,6 +84,9 @@ class Nic {
   /// frames already wait; then masked until the next call. Callable from any thread.
   virtual void unmask_interrupt() noexcept = 0;
   virtual void mask_interrupt() noexcept = 0;
+  /// The eventfd (non-blocking) that an interrupt makes readable; whoever waits on it reads it. Valid as long as the
+  /// Nic.
+  [[nodiscard]] virtual int interrupt_fd() const noexcept = 0;
   /// Octets of L3 the family can carry.
   [[nodiscard]] virtual std::uint32_t max_mtu() const noexcept = 0;
 
