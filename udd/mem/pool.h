@@ -69,6 +69,8 @@ class Pool {
     return geometry_.buffer_count - geometry_.kernel_buffers;
   }
 
+  /// All of it: what the NIC may reach, starting at nic_iova().
+  [[nodiscard]] std::span<std::byte> memory() const noexcept { return geometry_.memory; }
   /// The pages before the buffers, for descriptor rings, and where the NIC sees them.
   [[nodiscard]] std::span<std::byte> nic_memory() const noexcept {
     return geometry_.memory.first(std::size_t{geometry_.nic_pages} * kPageSize);
