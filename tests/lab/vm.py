@@ -58,6 +58,7 @@ def parse_args():
     arg("--qemu", default="qemu-system-x86_64")
     arg("--qemu-arg", action="append", default=[], help="further QEMU argument")
     arg("--verbose", "-v", action="store_true", help="show the serial port while it runs")
+    arg("--show", action="store_true", help="show what the programs print while they run, without the kernel's log")
     return parser.parse_args()
 
 
@@ -221,8 +222,8 @@ def boot(args, command, work):
                     seen_init.set()
                 if "LAB END" in text:
                     end_seen.set()
-                if args.verbose:
-                    sys.stdout.write(text)
+                if args.verbose or (args.show and seen_init.is_set() and not report.KERNEL_LINE.search(text)):
+                    sys.stdout.write(text.replace("\r\n", "\n"))
                     sys.stdout.flush()
 
         reader = threading.Thread(target=collect, daemon=True)
