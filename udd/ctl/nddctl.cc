@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// nddctl: what ports there are, who has them, and what happens to them.
+#include <fmt/core.h>
+#include <net/if.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <cstdio>
+#include <string>
+
+#include "udd/base/error.h"
+#include "udd/ctl/monitor.h"
+#include "udd/ctl/names.h"
+
+namespace {
+
+std::string netdev_name(std::uint32_t ifindex) {
+  std::array<char, IF_NAMESIZE> name{};
+  return if_indextoname(ifindex, name.data()) != nullptr ? name.data() : "-";
+}
+
+void print_port(const udd::PortStatus& port) {
+  fmt::print("{:<14} {:<10} {:<10}", port.port, netdev_name(port.ifindex), udd::mode_name(port.mode));
+  if (port.pid != 0) fmt::print(" pid {}", port.pid);
+  fmt::print("  {}\n", udd::reason_text(port.reason));
+}
+
+void print_event(const udd::PortStatus& event) {
+  constexpr std::uint64_t kNsPerMs = 1'000'000;
+  fmt::print("{:>12.3f} ms  {}", static_cast<double>(event.time_ns) / kNsPerMs, event.port);
+  if (event.old_mode == event.mode) {
+    fmt::print("  {}: warning {} of the watchdog", udd::mode_name(event.mode), event.warned);
+  } else {
+    fmt::print("  {} -> {}: {}", udd::mode_name(event.old_mode), udd::mode_name(event.mode),
+               udd::reason_text(event.reason));
+  }
+  if (event.pid != 0) fmt::print(" (pid {})", event.pid);
+  fmt::print("\n");
+  std::fflush(stdout);  // a pipe's reader wants it now
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"What ports there are, who has them, and what happens to them."};
+  app.require_subcommand(1);
+  auto* list = app.add_subcommand("list", "each port: PCI address, netdev, mode, owner, why");
+  auto* watch = app.add_subcommand("watch", "print each change of mode and each warning as it happens");
+  unsigned count = 0;
+  watch->add_option("-n,--count", count, "end after this many events; 0: never")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+
+  try {
+    udd::PortMonitor monitor;
+    if (list->parsed()) {
+      for (const auto& port : monitor.list()) print_port(port);
+    } else {
+      unsigned seen = 0;
+      monitor.watch([&](const udd::PortStatus& event) {
+        print_event(event);
+        return count == 0 || ++seen < count;
+      });
+    }
+  } catch (const udd::Error& error) {
+    fmt::print(stderr, "nddctl: {}\n", error.what());
+    return 1;
+  }
+  return 0;
+}
