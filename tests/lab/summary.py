@@ -62,9 +62,12 @@ def main():
                 found["failed"] += 1
                 failures.append(f"{label} ({result['status'].lower()})")
             count += found
-        elif "testSummary" in event and event["testSummary"].get("overallStatus") in ("NO_STATUS", "FAILED_TO_BUILD"):
+        elif "targetCompleted" in ident and not event.get("completed", {}).get("success"):
             count["failed"] += 1
-            failures.append(f"{ident['testSummary']['label']} (not built)")
+            failures.append(f"{ident['targetCompleted']['label']} (not built)")
+    if status and not count["failed"]:
+        count["failed"] += 1
+        failures.append(f"bazel itself (status {status})")
     for line in skips:
         print(f"SKIPPED {line}")
     for line in failures:
