@@ -55,11 +55,15 @@ def parse_args():
     arg("--monitor", help="path for a socket with QEMU's monitor")
     arg("--plugin", action="append", default=[], help="QEMU -plugin arguments")
     arg("--icount", action="store_true", help="virtual time by instructions; implies --smp 1")
+    arg("--count", metavar="PLUGIN", help="count instructions between marks (plugin/mark.h) with this plugin; implies --icount")
+    arg("--must-count", action="append", default=[], help="FIGURE.COUNTER=VALUE: with --count, a case that it is so per unit")
     arg("--qemu", default="qemu-system-x86_64")
     arg("--qemu-arg", action="append", default=[], help="further QEMU argument")
     arg("--verbose", "-v", action="store_true", help="show the serial port while it runs")
     arg("--show", action="store_true", help="show what the programs print while they run, without the kernel's log")
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.icount = args.icount or bool(args.count)
+    return args
 
 
 def cache():
@@ -163,7 +167,8 @@ def qemu_command(args, kernel, archive, work):
     if args.iommu != "off":
         command += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
     command += nic_arguments(args)
-    for plugin in args.plugin:
+    plugins = args.plugin + ([f"{Path(args.count).resolve()},out={work}/counts"] if args.count else [])
+    for plugin in plugins:
         command += ["-plugin", plugin]
     iommu = {"on": "intel_iommu=on", "pt": "intel_iommu=on iommu=pt", "off": "intel_iommu=off"}[args.iommu]
     command += ["-append", f"console=ttyS0 loglevel=5 panic=-1 printk.devkmsg=on no_timer_check net.ifnames=0 {iommu} {args.append}"]
@@ -255,6 +260,28 @@ def shell(args, command, work):
         return qemu.wait()
 
 
+def figures(args, text, counts, outputs):
+    """Join the n-th FIGURE line of the guest with the plugin's n-th record, print it per unit of work and keep it.
+
+    Returns a case for every value that was asked for.
+    """
+    records = [json.loads(line) for line in counts.read_text().splitlines()] if counts.exists() else []
+    joined, values = [], {}
+    for (name, unit, n), record in zip(re.findall(r"FIGURE (\w+) (\w+) (\d+)", text), records):
+        joined.append({"name": name, "unit": unit, "n": int(n), **record})
+        per_unit = {k: f"{v / max(int(n), 1):.2f}" for k, v in record.items()}
+        values.update({f"{name}.{k}": v for k, v in per_unit.items()})
+        print(f"lab: figure {name}: per {unit}, of {n}: {', '.join(f'{k} {v}' for k, v in per_unit.items())}")
+    if outputs:
+        Path(outputs, "figures.json").write_text(json.dumps(joined, indent=1) + "\n", encoding="utf-8")
+    cases = []
+    for item in args.must_count:
+        what, _, wanted = item.rpartition("=")
+        fine = values.get(what) == wanted
+        cases.append(report.Case(f"count.{what}", "PASS" if fine else "FAIL", "" if fine else f"{values.get(what)}, not {wanted}"))
+    return cases
+
+
 def run(args, command, work):
     """Boot, judge, write the results. Returns the exit status."""
     for attempt in (1, 2):
@@ -274,6 +301,8 @@ def run(args, command, work):
         outcome.cases.append(report.Case("lab.end", "FAIL", why))
     elif not outcome.cases:
         outcome.cases.append(report.Case("lab.cases", "FAIL", "no case has run"))
+    if args.count:
+        outcome.cases += figures(args, text, Path(work) / "counts", outputs)
     if args.must_fail:
         outcome.cases = report.expect_failures(outcome.cases, dict(item.split("=", 1) for item in args.must_fail))
     if os.environ.get("XML_OUTPUT_FILE"):

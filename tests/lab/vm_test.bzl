@@ -92,10 +92,15 @@ def _runner(ctx, more):
         executable = data[DefaultInfo].files_to_run.executable
         for f in [executable] if executable else data[DefaultInfo].files.to_list():
             options += ["--add", f.short_path]
+    if ctx.attr.count:
+        options += ["--count", ctx.file._plugin.short_path]
+        runfiles = runfiles.merge(ctx.runfiles([ctx.file._plugin]))
     for expect in ctx.attr.expect:
         options += ["--expect", expect]
     for case, reason in ctx.attr.must_fail.items():
         options += ["--must-fail", "%s=%s" % (case, reason)]
+    for figure, value in ctx.attr.must_count.items():
+        options += ["--must-count", "%s=%s" % (figure, value)]
     options += more + ctx.attr.arguments
     launcher = ctx.actions.declare_file(ctx.label.name + ".run")
     ctx.actions.write(launcher, is_executable = True, content = """#!/bin/bash
@@ -123,9 +128,12 @@ _ATTRS = {
     "programs": attr.label_list(allow_files = True),
     "data": attr.label_list(allow_files = True),
     "arguments": attr.string_list(doc = "further arguments of vm.py"),
+    "count": attr.bool(doc = "count instructions between the marks of plugin/mark.h: one CPU, virtual time"),
+    "must_count": attr.string_dict(doc = "with count: FIGURE.COUNTER and its value per unit, two decimals"),
     "expect": attr.string_list(doc = "patterns that the serial log must contain"),
     "must_fail": attr.string_dict(doc = "the lab's self-test: cases that must fail, with a pattern of the reason"),
     "_runner": attr.label(default = "//tests/lab:runner"),
+    "_plugin": attr.label(default = "//tests/lab/plugin:count.so", allow_single_file = True),
     "_guest": attr.label(default = "//tests/lab:guest"),
 }
 

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+/* QEMU TCG plugin: what the guest executes between the marks of mark.h, all CPUs together. At each MARK_STOP one JSON line
+ * goes to out=FILE. Loaded by vm.py --count, which runs the guest with one CPU and virtual time, so that the counts repeat.
+ *
+ *  user, kernel       instructions, by half of the address space
+ *  locked, fences     of user's: with a LOCK prefix or XCHG to memory; LFENCE, SFENCE, MFENCE
+ *  system_calls       SYSCALL instructions executed by user
+ *  mmio_read/_write   accesses to device registers by user
+ *  idle, idle_insns   MARK_IDLEs, and the instructions (contained in user and kernel) between two that follow each other
+ *                     closely, so with nothing but an empty poll between them
+ */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The part of qemu-plugin.h that is used here (Debian ships no copy), interface version 4: QEMU 9.2 and newer. */
+typedef uint64_t qemu_plugin_id_t;
+typedef struct qemu_info_t qemu_info_t;
+typedef uint32_t qemu_plugin_meminfo_t;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+struct qemu_plugin_hwaddr;
+enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
+enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_RW = 3 };
+typedef void (*tb_trans_cb)(qemu_plugin_id_t, struct qemu_plugin_tb *);
+typedef void (*udata_cb)(unsigned int vcpu, void *udata);
+typedef void (*mem_cb)(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *udata);
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, tb_trans_cb);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, udata_cb, enum qemu_plugin_cb_flags, void *);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, udata_cb, enum qemu_plugin_cb_flags, void *);
+void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *, mem_cb, enum qemu_plugin_cb_flags,
+				      enum qemu_plugin_mem_rw, void *);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
+uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
+size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *, void *, size_t);
+bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t);
+struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t, uint64_t vaddr);
+bool qemu_plugin_hwaddr_is_io(const struct qemu_plugin_hwaddr *);
+__attribute__((visibility("default"))) int qemu_plugin_version = 4;
+
+enum counter { USER, KERNEL, LOCKED, FENCES, SYSTEM_CALLS, MMIO_READ, MMIO_WRITE, IDLE, IDLE_INSNS, COUNTERS };
+static const char *const names[COUNTERS] = {
+	"user", "kernel", "locked", "fences", "system_calls", "mmio_read", "mmio_write", "idle", "idle_insns",
+};
+/* Two MARK_IDLEs further apart than this had work between them. */
+enum { IDLE_MAX = 1500 };
+enum mark { START = 1, STOP, MARK_IDLE_ROUND };
+
+/* One vCPU (vm.py --count sees to it), so plain counters do. */
+static uint64_t now[COUNTERS], begin[COUNTERS], idle_at;
+static FILE *out;
+
+/* udata of the callbacks: a number above, a small kind in the two lowest bits */
+static void *pack(uint64_t number, unsigned int kind) { return (void *)(uintptr_t)(number << 2 | kind); }
+static uint64_t number_of(void *udata) { return (uintptr_t)udata >> 2; }
+static unsigned int kind_of(void *udata) { return (uintptr_t)udata & 3; }
+
+static void on_block(unsigned int vcpu, void *udata)
+{
+	(void)vcpu;
+	now[kind_of(udata)] += number_of(udata);
+}
+
+static void on_insn(unsigned int vcpu, void *udata)
+{
+	(void)vcpu;
+	now[number_of(udata)]++;
+}
+
+static void on_memory(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *udata)
+{
+	struct qemu_plugin_hwaddr *where = qemu_plugin_get_hwaddr(info, vaddr);
+
+	(void)vcpu;
+	(void)udata;
+	if (where && qemu_plugin_hwaddr_is_io(where))
+		now[qemu_plugin_mem_is_store(info) ? MMIO_WRITE : MMIO_READ]++;
+}
+
+static void report(void)
+{
+	for (int i = 0; i < COUNTERS; i++)
+		fprintf(out, "%s\"%s\": %" PRIu64, i ? ", " : "{", names[i], now[i] - begin[i]);
+	fprintf(out, "}\n");
+	fflush(out);
+}
+
+/* A block is counted whole when it is entered; number_of(udata) of its instructions come after the mark. */
+static void on_mark(unsigned int vcpu, void *udata)
+{
+	uint64_t after = number_of(udata), total;
+
+	(void)vcpu;
+	switch (kind_of(udata)) {
+	case START:
+		memcpy(begin, now, sizeof(begin));
+		begin[USER] -= after;
+		break;
+	case STOP:
+		now[USER] -= after + 1; /* the mark itself is not the program's */
+		report();
+		now[USER] += after + 1;
+		break;
+	case MARK_IDLE_ROUND:
+		total = now[USER] + now[KERNEL] - after;
+		if (total - idle_at < IDLE_MAX)
+			now[IDLE_INSNS] += total - idle_at;
+		idle_at = total;
+		now[IDLE]++;
+		break;
+	}
+}
+
+/* The opcode after the legacy and REX prefixes; *lock tells whether LOCK was among them. */
+static const uint8_t *opcode(const uint8_t *code, size_t size, bool *lock)
+{
+	const uint8_t *p = code;
+
+	for (*lock = false; p < code + size - 1; p++) {
+		if (*p == 0xf0)
+			*lock = true;
+		else if (*p != 0x66 && *p != 0x67 && *p != 0xf2 && *p != 0xf3 && (*p & 0xf0) != 0x40)
+			break;
+	}
+	return p;
+}
+
+/* The counter that an instruction of user's adds to besides, or -1. */
+static int special(const uint8_t *code, size_t size)
+{
+	bool lock;
+	const uint8_t *op = opcode(code, size, &lock);
+	size_t left = size - (size_t)(op - code);
+
+	if (lock || ((op[0] == 0x86 || op[0] == 0x87) && left > 1 && op[1] < 0xc0))
+		return LOCKED;
+	if (left >= 2 && op[0] == 0x0f && op[1] == 0x05)
+		return SYSTEM_CALLS;
+	if (left >= 3 && op[0] == 0x0f && op[1] == 0xae && op[2] >= 0xe8)
+		return FENCES;
+	return -1;
+}
+
+static int mark_of(const uint8_t *code, size_t size)
+{
+	static const uint8_t head[4] = { 0x0f, 0x1f, 0x84, 0x00 }, tail[3] = { 0x00, 0xed, 0x5e };
+
+	if (size != 8 || memcmp(code, head, sizeof(head)) || memcmp(code + 5, tail, sizeof(tail)))
+		return 0;
+	return code[4] >= START && code[4] <= MARK_IDLE_ROUND ? code[4] : 0;
+}
+
+static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+	size_t n = qemu_plugin_tb_n_insns(tb);
+	bool kernel = qemu_plugin_tb_vaddr(tb) >> 63;
+
+	(void)id;
+	qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, pack(n, kernel ? KERNEL : USER));
+	for (size_t i = 0; i < n && !kernel; i++) {
+		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+		uint8_t code[16];
+		size_t size = qemu_plugin_insn_data(insn, code, sizeof(code));
+		int mark = mark_of(code, size), also = special(code, size);
+
+		if (mark)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, QEMU_PLUGIN_CB_NO_REGS,
+							       pack(n - 1 - i, mark));
+		if (also >= 0)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_insn, QEMU_PLUGIN_CB_NO_REGS, pack(also, 0));
+		qemu_plugin_register_vcpu_mem_cb(insn, on_memory, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, NULL);
+	}
+}
+
+__attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
+							      char **argv)
+{
+	(void)info;
+	for (int i = 0; i < argc; i++)
+		if (!strncmp(argv[i], "out=", 4))
+			out = fopen(argv[i] + 4, "w");
+	if (!out)
+		return -1;
+	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
+	return 0;
+}
