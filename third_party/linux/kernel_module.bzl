@@ -58,7 +58,12 @@ done
 extra=""
 for f in {symvers_of_deps}; do extra="$extra $root/$f"; done
 make -s -C {headers} M="$tree/{package}" W=1 KCFLAGS="-Werror {copts}" KBUILD_MODPOST_WARN= \
-    KBUILD_EXTRA_SYMBOLS="$extra" modules >"$tree/log" 2>&1 || {{ cat "$tree/log" >&2; exit 1; }}
+    KBUILD_EXTRA_SYMBOLS="$extra" modules >"$tree/log" 2>&1 || failed=1
+sed -i "s|$tree/||g" "$tree/log"
+if [ "${{failed:-}}" ]; then
+    cat "$tree/log" >&2
+    exit 1
+fi
 if grep -i 'warning' "$tree/log" >&2; then
     echo "warnings are errors here" >&2
     exit 1
