@@ -63,6 +63,7 @@ struct QueueState {
   std::uint32_t rx_tail;      ///< next slot to give to the NIC
   std::uint32_t tx_head;      ///< oldest slot not reclaimed
   std::uint32_t tx_tail;      ///< next slot to queue in
+  std::uint64_t family_word;  ///< the family's own (e1000: permanent MAC address)
 
   // Behind it, from the next cache line on: the buffer of each receive slot; the buffer of each transmit slot; and at
   // the transmit slot of a batch's first piece, the index behind its last piece, which is the one the NIC reports on.

@@ -80,8 +80,9 @@ class Nic {
   [[nodiscard]] virtual MacAddress permanent_mac() const = 0;
   [[nodiscard]] virtual LinkState link() noexcept = 0;
   [[nodiscard]] virtual NicStats stats() noexcept = 0;
-  /// Guarantees: exactly one interrupt fires after the next receive or link event once unmasked, also if
-  /// frames already wait; then masked until the next call. Callable from any thread.
+  /// Guarantees: an interrupt fires after the next receive or link event once unmasked, also if frames already wait,
+  /// and none for frames that rx_burst has reported. More may follow until mask_interrupt(), which whoever wakes calls
+  /// first (an MSI has no automatic mask). Callable from any thread.
   virtual void unmask_interrupt() noexcept = 0;
   virtual void mask_interrupt() noexcept = 0;
   /// The eventfd (non-blocking) that an interrupt makes readable; whoever waits on it reads it. Valid as long as the

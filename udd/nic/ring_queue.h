@@ -87,7 +87,8 @@ class RingQueue {
                .rx_head = 0,
                .rx_tail = 0,
                .tx_head = 0,
-               .tx_tail = 0};
+               .tx_tail = 0,
+               .family_word = 0};
     stopped_ = false;
     rx_refill_below_ = refill_level();
     std::fill_n(rx_ring_, slots_.rx, RingDescriptor{});
@@ -133,6 +134,9 @@ class RingQueue {
     stopped_ = true;
   }
 
+  /// 64 bits of the queue state for the family's own use; format() clears them.
+  void set_family_word(std::uint64_t word) noexcept { state_->family_word = word; }
+  [[nodiscard]] std::uint64_t family_word() const noexcept { return state_->family_word; }
   [[nodiscard]] Slots slots() const noexcept { return slots_; }
   [[nodiscard]] std::uint32_t rx_tail_slot() const noexcept { return state_->rx_tail & (slots_.rx - 1); }
   /// Where the NIC finds the rings.
