@@ -44,6 +44,7 @@ struct kagent_take {
 
 /**
  * struct kagent_provider_ops - a provider's side of a port; all mandatory
+ * @owner: the provider's module, held from take to restore
  *
  * Under rtnl:
  * @attach: make @lower the port's lower (RTM_NEWLINK); refuse with extack text

@@ -48,6 +48,8 @@ def main():
         source, binary = Path(tmp, "probe.c"), Path(tmp, "probe")
         source.write_text(probe(sys.argv[1]))
         subprocess.run(["gcc", "-Wall", "-Werror", "-o", binary, source], check=True)
+        print("# SPDX-License-Identifier: Apache-2.0")
+        print("# struct NAME size, its fields with offset and size; then constants. See abi_dump.py.", flush=True)
         sys.stdout.write(subprocess.run([binary], check=True, capture_output=True, text=True).stdout)
 
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // ndd.h compiles by itself, twice included, as strict C++; and is laid out as its comments promise.
 #include <linux/ndd.h>
-#include <linux/ndd.h>
 
 #include <cstddef>
 #include <type_traits>

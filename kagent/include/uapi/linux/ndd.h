@@ -125,6 +125,7 @@ enum ndd_reason {
  * @reason: out, enum ndd_reason of the last change
  * @owner_pid: out, thread group id of the owner in the caller's pid namespace, 0 if none
  * @ifindex: out, of the stable netdev
+ * @reserved: 0
  * @features: out, NDD_F_* the module has
  * @port: out, PCI address
  * @netdev: out, name of the stable netdev
@@ -178,6 +179,7 @@ struct ndd_watch {
  * @kernel_bufs: in and out, how many of them are the kernel's, for KTX; 0: default
  * @nic_pages: in, pages at the start of the pool for descriptor rings
  * @state_pages: in, pages of the state area
+ * @reserved0: 0
  * @watch: in and out, values in force
  * @group_fd: out, VFIO group, close-on-exec
  * @container_fd: out, new VFIO container, close-on-exec
@@ -356,9 +358,11 @@ struct ndd_ctrl {
  * @app_progress: (u) counts the application's own calls of rx and poll
  * @app_state: (u) NDD_ASLEEP while the application is in wait()
  * @config_applied: (u) ndd_config.seq that the NIC has been set up for
+ * @reserved0: 0
  * @mode: (k) enum ndd_mode; anything but TAKING and TUNNEL: the port is lost
  * @reason: (k) enum ndd_reason
  * @warned: (k) counts the watchdog's warnings; it will act next
+ * @reserved1: 0
  *
  * Asleep with work waiting and the eventfd signalled is not alive.
  */
@@ -410,6 +414,18 @@ struct ndd_config {
 
 /**
  * struct ndd_stats - the NIC's counters as the process last read them (u)
+ * @rx_frames: NIC
+ * @rx_octets: NIC, without FCS
+ * @tx_frames: NIC
+ * @tx_octets: NIC, without FCS
+ * @rx_missed: NIC, no descriptor free
+ * @rx_errors: NIC
+ * @app_rx_frames: to the application
+ * @app_tx_frames: from the application
+ * @app_rx_dropped: the application's, its parked ring was full
+ * @krx_dropped: the kernel's, KRX was full
+ * @backup_services: rounds that the backup thread served
+ * @reserved: 0
  *
  * Shown by ethtool -S in tunnel mode; never part of ndd0's own counters.
  */
@@ -418,13 +434,13 @@ struct ndd_stats {
 	__u64 rx_octets;
 	__u64 tx_frames;
 	__u64 tx_octets;
-	__u64 rx_missed;	/* no descriptor free */
+	__u64 rx_missed;
 	__u64 rx_errors;
 	__u64 app_rx_frames;
 	__u64 app_tx_frames;
-	__u64 app_rx_dropped;	/* parked ring full */
-	__u64 krx_dropped;	/* KRX full */
-	__u64 backup_services;	/* rounds the backup thread served */
+	__u64 app_rx_dropped;
+	__u64 krx_dropped;
+	__u64 backup_services;
 	__u64 reserved[5];
 };
 
