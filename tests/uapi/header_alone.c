@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ndd.h compiles by itself, twice included, as strict C. */
+/* ndd.h compiles by itself, as strict C. */
 #include <linux/ndd.h>
 
 _Static_assert(sizeof(struct ndd_desc) == 32, "two descriptors a cache line");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ndd.h compiles by itself, twice included, as strict C++; and is laid out as its comments promise.
+// ndd.h compiles by itself, as strict C++; and is laid out as its comments promise.
 #include <linux/ndd.h>
 
 #include <cstddef>
