@@ -171,7 +171,7 @@ def qemu_command(args, kernel, archive, work):
     for plugin in plugins:
         command += ["-plugin", plugin]
     iommu = {"on": "intel_iommu=on", "pt": "intel_iommu=on iommu=pt", "off": "intel_iommu=off"}[args.iommu]
-    command += ["-append", f"console=ttyS0 loglevel=5 panic=-1 printk.devkmsg=on no_timer_check net.ifnames=0 {iommu} {args.append}"]
+    command += ["-append", f"console=ttyS0 loglevel=5 panic=-1 printk.devkmsg=on no_timer_check {iommu} {args.append}"]
     return command + args.qemu_arg
 
 

@@ -134,6 +134,13 @@ setup_far() {
 	ip link set "$dev" netns far && far ip addr add "$addr" dev "$dev" && far ip link set "$dev" up
 }
 
+# start_udev: the real systemd-udevd with Debian's rules for network devices (eth0 becomes enp0s3)
+start_udev() {
+	mkdir -p /run/udev
+	"$(command -v systemd-udevd || echo /usr/lib/systemd/systemd-udevd)" --daemon &&
+		udevadm trigger --action=add --subsystem-match=net && udevadm settle --timeout=20
+}
+
 trap 'lab_status=$?; if [ -n "$lab_case" ]; then
 	[ $lab_status = 0 ] || fail "the script ended within the case, status $lab_status"
 	case_end
