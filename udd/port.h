@@ -122,6 +122,7 @@ using GapHistogram = std::array<std::uint64_t, 32>;
 
 class PortImpl;
 class QueueEngine;
+struct PortAccess;
 
 /// One queue pair. Obtained from Port::queue(); lives as long as the port.
 class Queue {
@@ -185,6 +186,7 @@ class Port {
   [[nodiscard]] GapHistogram gaps() const noexcept;
 
  private:
+  friend struct PortAccess;  // makes ports over simulated NICs
   explicit Port(std::unique_ptr<PortImpl> impl) noexcept;
   std::unique_ptr<PortImpl> impl_;
 };

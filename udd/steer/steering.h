@@ -22,6 +22,12 @@ struct SteeringRule {
   std::uint16_t ethertype = 0;  ///< host order; looked for behind one VLAN tag, too
 };
 
+/// A 16-bit field as it is loaded from a frame.
+[[nodiscard]] constexpr std::uint16_t wire_order(std::uint16_t value) noexcept {
+  static_assert(std::endian::native == std::endian::little);
+  return static_cast<std::uint16_t>(value << 8 | value >> 8);
+}
+
 /// Thread: one at a time (whoever services the port).
 class Steering {
  public:
@@ -55,15 +61,11 @@ class Steering {
   static constexpr std::size_t kHeaderLength = 14;
 
  private:
-  static_assert(std::endian::native == std::endian::little);
   static constexpr std::size_t kTypeOffset = 12;
   static constexpr std::size_t kTagLength = 4;
   /// The first six octets of eight, which is also the broadcast address.
   static constexpr std::uint64_t kAddressMask = 0xffff'ffff'ffffull;
 
-  static constexpr std::uint16_t wire_order(std::uint16_t value) noexcept {
-    return static_cast<std::uint16_t>(value << 8 | value >> 8);
-  }
   static constexpr std::uint16_t kTagTypes[] = {wire_order(0x8100), wire_order(0x88a8)};  // IEEE 802.1Q-2018 table 9-1
 
   template <typename T>

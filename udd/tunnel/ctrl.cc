@@ -97,7 +97,7 @@ void CtrlArea::write_stats(const ndd_stats& stats) const noexcept {
   for (std::size_t i = 0; i < kWords; ++i) std::atomic_ref(to[i]).store(words[i], std::memory_order_relaxed);
 }
 
-const char* mode_name(std::uint32_t mode) noexcept {
+const char* mode_text(std::uint32_t mode) noexcept {
   switch (mode) {
     case NDD_MODE_NONE:
       return "none";
@@ -120,7 +120,7 @@ const char* mode_name(std::uint32_t mode) noexcept {
   }
 }
 
-const char* reason_text(std::uint32_t reason) noexcept {
+const char* reason_sentence(std::uint32_t reason) noexcept {
   switch (reason) {
     case NDD_REASON_NONE:
       return "the kernel gave no reason";

@@ -74,8 +74,8 @@ inline void store_shared(std::uint32_t& word, std::uint32_t value) noexcept {
 }
 
 /// Names for messages. Unknown numbers are "unknown".
-[[nodiscard]] const char* mode_name(std::uint32_t mode) noexcept;
+[[nodiscard]] const char* mode_text(std::uint32_t mode) noexcept;
 /// As the end of a sentence: "the watchdog found nobody servicing the port".
-[[nodiscard]] const char* reason_text(std::uint32_t reason) noexcept;
+[[nodiscard]] const char* reason_sentence(std::uint32_t reason) noexcept;
 
 }  // namespace udd

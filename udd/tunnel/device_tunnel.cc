@@ -46,7 +46,7 @@ bool worth_waiting(int error, const ndd_info& info) {
     if (why.empty()) why = "process " + std::to_string(info.owner_pid) + " has it";
     advice = "end that process, the port is free as soon as it is gone";
   } else if (error == EBUSY && why.empty()) {
-    why = std::string("it is in mode ") + mode_name(info.mode) + ": " + reason_text(info.reason);
+    why = std::string("it is in mode ") + mode_text(info.mode) + ": " + reason_sentence(info.reason);
     advice = "wait for direct mode (/sys/class/net/" + field_text(info.netdev) + "/ndd/mode), or raise take_timeout";
   } else if (error == EPROTO && why.empty()) {
     why = "the module speaks " + std::to_string(take.api_major) + "." + std::to_string(take.api_minor) +
@@ -180,6 +180,12 @@ void DeviceTunnel::set_link(const LinkState& link) noexcept {
 void DeviceTunnel::give_back() noexcept {
   if (std::exchange(given_back_, true)) return;
   static_cast<void>(::ioctl(node_.fd.get(), NDD_GIVE_BACK));
+}
+
+std::uint32_t DeviceTunnel::last_reason() noexcept {
+  ndd_info info{};
+  info.argsz = sizeof(info);
+  return ::ioctl(node_.fd.get(), NDD_GET_INFO, &info) == 0 ? info.reason : static_cast<std::uint32_t>(NDD_REASON_NONE);
 }
 
 void DeviceTunnel::abandon() noexcept {

@@ -43,6 +43,7 @@ class DeviceTunnel final : public Tunnel {
   void kick(unsigned queue) noexcept override;
   void set_link(const LinkState& link) noexcept override;
   void give_back() noexcept override;
+  [[nodiscard]] std::uint32_t last_reason() noexcept override;
   void abandon() noexcept override;
   [[nodiscard]] const std::string& port() const noexcept override { return port_; }
   [[nodiscard]] const std::string& netdev() const noexcept override { return netdev_; }

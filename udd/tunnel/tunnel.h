@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -35,6 +36,8 @@ class Tunnel {
   virtual void set_link(const LinkState& link) noexcept = 0;
   /// Says that the coming end is meant. The NIC must do no DMA any more. Idempotent.
   virtual void give_back() noexcept = 0;
+  /// enum ndd_reason of the port's last change of mode, asked anew.
+  [[nodiscard]] virtual std::uint32_t last_reason() noexcept = 0;
   /// In a forked child: lets go of every descriptor without a word to the kernel.
   virtual void abandon() noexcept = 0;
 

@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: Apache-2.0
+// The service loop of one queue pair, compiled against the NIC family's own queue class. One poll is:
+//
+//   NIC receive ─▶ steering ─┬▶ the application's frames: to the caller, or parked
+//                            └▶ the kernel's: KRX
+//   KRX_FREE ─▶ pool         KTX ─▶ NIC transmit        sent ─▶ KTX_DONE or pool
+//
+// Fairness on the one transmit ring is by occupancy: while one side has been refused or waits, the other may fill half
+// of the ring. The ring is first in, first out, so half of the slots is half of the frames.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "udd/port/queue_engine.h"
+
+namespace udd {
+
+template <NicQueue Q>
+class Engine final : public QueueEngine {
+ public:
+  /// `queue` must outlive it.
+  Engine(const Parts& parts, Q& queue)
+      : QueueEngine(parts),
+        queue_(&queue),
+        first_kernel_buffer_(parts.pool.first_kernel_buffer()),
+        tx_slots_(queue.tx_room()),
+        share_(tx_slots_ / 2) {}
+
+  std::size_t rx(std::span<Frame> out) noexcept override {
+    if (!enter()) [[unlikely]]
+      return 0;
+    begin_round();
+    store_shared(health_->app_progress, rounds_);
+    std::size_t count = 0;
+    if (has_parked_) [[unlikely]]
+      count = unpark(out);
+    if (count < out.size()) [[likely]] {
+      count += receive<false>(out.subspan(count));
+    } else {
+      receive<true>({});
+    }
+    serve_tunnel();
+    leave();
+    return count;
+  }
+
+  void poll() noexcept override {
+    if (!enter()) [[unlikely]]
+      return;
+    begin_round();
+    store_shared(health_->app_progress, rounds_);
+    receive<true>({});
+    serve_tunnel();
+    leave();
+  }
+
+  std::size_t alloc(std::span<Frame> out) noexcept override {
+    if (!enter()) [[unlikely]]
+      return 0;
+    std::size_t count = take_empty(out);
+    if (count < out.size()) [[unlikely]] {
+      reclaim();
+      count += take_empty(out.subspan(count));
+    }
+    leave();
+    return count;
+  }
+
+  std::size_t tx(std::span<const Frame> frames) noexcept override {
+    if (!enter()) [[unlikely]]
+      return 0;
+    const std::size_t count = flush_interval_ == 0 ? send(frames) : hold(frames);
+    leave();
+    return count;
+  }
+
+  void release(std::span<const Frame> frames) noexcept override {
+    if (!enter()) [[unlikely]]
+      return;
+    for (const Frame& frame : frames) {
+      const BufferIndex buffer = frame.buffer();
+      // More free than there are: the application gave one twice. Losing it is better than writing past the stack.
+      if (buffer < first_kernel_buffer_ && pool_->free_count() < first_kernel_buffer_) pool_->give({&buffer, 1});
+    }
+    leave();
+  }
+
+  void flush() noexcept override {
+    if (!enter()) [[unlikely]]
+      return;
+    if (holding_) flush_held();
+    leave();
+  }
+
+  bool serve() noexcept override {
+    begin_round();
+    next_tunnel_ = 0;
+    const std::size_t received = receive<true>({});
+    const std::size_t moved = serve_tunnel();
+    return received + moved != 0;
+  }
+
+  void add_stats(PortStats& stats) const noexcept override {
+    const TunnelQueue::Counters& tunnel = tunnel_.counters();
+    stats.app_rx_frames += app_rx_;
+    stats.app_tx_frames += app_tx_;
+    stats.kernel_rx_frames += tunnel.received;
+    stats.kernel_tx_frames += tunnel.sent;
+    stats.app_rx_dropped += app_rx_dropped_;
+    stats.kernel_rx_dropped += tunnel.dropped;
+    stats.rx_errors += rx_errors_;
+    stats.foreign += foreign_;
+    stats.tx_refused += tx_refused_;
+    stats.tx_ring_full += tx_ring_full_;
+    stats.backup_services += backup_services_;
+    stats.wakeups += wakeups_;
+    stats.kicks += tunnel.kicks;
+    stats.doorbells += doorbells_;
+  }
+
+  void reclaim_all() noexcept override {
+    while (reclaim() != 0) {
+    }
+    tunnel_.publish();
+  }
+
+ protected:
+  [[nodiscard]] bool pending() const noexcept override { return queue_->pending(); }
+
+  void add_ndd_stats(ndd_stats& stats) const noexcept override {
+    stats.app_rx_frames = app_rx_;
+    stats.app_tx_frames = app_tx_;
+    stats.app_rx_dropped = app_rx_dropped_;
+    stats.krx_dropped = tunnel_.counters().dropped;
+    stats.backup_services = backup_services_;
+  }
+
+ private:
+  /// Pieces received, and pieces sent for the kernel, in one poll at most: bounds what one side adds to the other's
+  /// delay. At 1 Gbit/s 64 full frames are 0.8 ms of wire.
+  static constexpr std::size_t kBurst = 64;
+  /// Frames of the application's in one tx().
+  static constexpr std::size_t kSendBurst = 256;
+  /// Sent buffers are reclaimed from so many slots in use on: seldom, but while their descriptors are still in the
+  /// cache.
+  static constexpr std::size_t kReclaimAt = 64;
+  /// So many buffers stay for the NIC's receive ring, whatever the application takes or leaves parked.
+  static constexpr std::uint32_t kReserve = 64;
+  /// A refused application counts as still wanting to send for so many polls.
+  static constexpr unsigned kAppetite = 64;
+  static constexpr std::uint16_t kWhole = Piece::kFirst | Piece::kLast;
+
+  // ---- receive ----
+
+  /// @return frames written to `out`; with kPark, pieces received.
+  template <bool kPark>
+  std::size_t receive(std::span<Frame> out) noexcept {
+    const std::size_t limit = kPark ? kBurst : std::min(out.size(), kBurst);
+    const std::size_t count = queue_->rx_burst({pieces_.data(), limit});
+    Frame* to = out.data();
+    for (const Piece& piece : std::span(pieces_.data(), count)) {
+      if ((piece.flags & (kWhole | Piece::kError)) != kWhole || piece.length < Steering::kHeaderLength) [[unlikely]] {
+        uncommon(piece);
+        continue;
+      }
+      std::byte* const data = pool_->data(piece.buffer) + piece.offset;
+      const Steering::Verdict verdict = steering_->classify(data, piece.length);
+      if (verdict == Steering::Verdict::kApplication) [[likely]] {
+        if constexpr (kPark) {
+          park(piece);
+        } else {
+          *to++ = Frame(data, piece.buffer, piece.length, static_cast<std::uint16_t>(kBufferSize - piece.offset));
+        }
+        continue;
+      }
+      foreign_ += verdict == Steering::Verdict::kForeign;
+      tunnel_.receive({&piece, 1});
+    }
+    if constexpr (kPark) return count;
+    const auto frames = static_cast<std::size_t>(to - out.data());
+    app_rx_ += frames;
+    return frames;
+  }
+
+  /// A piece that is damaged, too short, or one of several of its frame: gathered until the last has come.
+  [[gnu::noinline]] void uncommon(const Piece& piece) noexcept {
+    TunnelState& state = *state_;
+    if ((piece.flags & Piece::kFirst) != 0 && state.partial_count != 0) drop_partial();  // the rest never came
+    if ((piece.flags & Piece::kError) != 0) partial_bad_ = true;
+    if (state.partial_count == state.partial.size()) {  // longer than any frame
+      partial_bad_ = true;
+      pool_->give({&piece.buffer, 1});
+    } else {
+      state.partial[state.partial_count++] = piece;
+    }
+    if ((piece.flags & Piece::kLast) == 0) return;
+
+    std::size_t octets = 0;
+    for (std::uint32_t i = 0; i < state.partial_count; ++i) octets += state.partial[i].length;
+    const Piece& head = state.partial[0];
+    if (partial_bad_ || head.length < Steering::kHeaderLength || octets > NDD_FRAME_MAX) {
+      drop_partial();
+      return;
+    }
+    const auto verdict = steering_->classify(pool_->data(head.buffer) + head.offset, head.length);
+    if (verdict == Steering::Verdict::kApplication) {
+      // An application's frame is one buffer.
+      for (std::uint32_t i = 0; i < state.partial_count; ++i) pool_->give({&state.partial[i].buffer, 1});
+      ++app_rx_dropped_;
+    } else {
+      foreign_ += verdict == Steering::Verdict::kForeign;
+      tunnel_.receive({state.partial.data(), state.partial_count});
+    }
+    state.partial_count = 0;
+  }
+
+  void drop_partial() noexcept {
+    for (std::uint32_t i = 0; i < state_->partial_count; ++i) pool_->give({&state_->partial[i].buffer, 1});
+    state_->partial_count = 0;
+    partial_bad_ = false;
+    ++rx_errors_;
+  }
+
+  // ---- parking ----
+
+  void park(const Piece& piece) noexcept {
+    TunnelState& state = *state_;
+    const std::uint32_t tail = state.parked_tail;
+    if (tail - state.parked_head == TunnelState::kParkedMax || pool_->free_count() < kReserve) {
+      pool_->give({&piece.buffer, 1});
+      ++app_rx_dropped_;
+      return;
+    }
+    state.parked[tail % TunnelState::kParkedMax] = {
+        .buffer = piece.buffer, .offset = piece.offset, .length = piece.length};
+    state.parked_tail = tail + 1;
+    has_parked_ = true;
+  }
+
+  [[gnu::noinline]] std::size_t unpark(std::span<Frame> out) noexcept {
+    TunnelState& state = *state_;
+    std::size_t count = 0;
+    while (count < out.size() && state.parked_head != state.parked_tail) {
+      // The index first: a process that dies in between loses a frame, and never hands one out twice.
+      const ParkedFrame frame = state.parked[state.parked_head++ % TunnelState::kParkedMax];
+      out[count++] = Frame(pool_->data(frame.buffer) + frame.offset, frame.buffer, frame.length,
+                           static_cast<std::uint16_t>(kBufferSize - frame.offset));
+    }
+    has_parked_ = state.parked_head != state.parked_tail;
+    app_rx_ += count;
+    return count;
+  }
+
+  // ---- transmit, the application's ----
+
+  std::size_t take_empty(std::span<Frame> out) noexcept {
+    const std::uint32_t free = pool_->free_count();
+    const std::size_t wanted = std::min<std::size_t>(out.size(), free - std::min(free, kReserve));
+    return pool_->take_each(wanted, [this, to = out.data()](BufferIndex buffer) mutable noexcept {
+      *to++ = Frame(pool_->data(buffer), buffer, 0, kBufferSize);
+    });
+  }
+
+  /// Turns frames into pieces, up to the first that may not be sent.
+  std::size_t to_pieces(std::span<const Frame> frames, Piece* to) noexcept {
+    const std::uint32_t longest = max_frame_ - NDD_FRAME_MIN;
+    std::size_t count = 0;
+    for (const Frame& frame : frames) {
+      const std::span<std::byte> data = frame.data();
+      if (static_cast<std::uint32_t>(data.size() - NDD_FRAME_MIN) > longest || frame.buffer() >= first_kernel_buffer_)
+          [[unlikely]] {
+        ++tx_refused_;
+        break;
+      }
+      *to++ = {.buffer = frame.buffer(),
+               .offset = static_cast<std::uint16_t>(data.data() - pool_->data(frame.buffer())),
+               .length = static_cast<std::uint16_t>(data.size()),
+               .flags = kWhole,
+               .vlan_tci = 0};
+      ++count;
+    }
+    return count;
+  }
+
+  /// Slots the application may fill now.
+  [[nodiscard]] std::size_t room_for_application() noexcept {
+    std::size_t room = queue_->tx_room();
+    if (tx_slots_ - room >= kReclaimAt) {
+      reclaim();
+      room = queue_->tx_room();
+    }
+    if (kernel_waits_) {
+      const std::size_t own = tx_slots_ - room - tunnel_.in_flight();
+      room = std::min(room, share_ - std::min(share_, own));
+    }
+    return room;
+  }
+
+  std::size_t send(std::span<const Frame> frames) noexcept {
+    if (!link_up_) return 0;
+    const std::size_t limit = std::min({frames.size(), room_for_application(), kSendBurst});
+    const std::size_t count = to_pieces(frames.first(limit), pieces_.data());
+    const std::size_t sent = count == 0 ? 0 : queue_->tx_burst({pieces_.data(), count});
+    app_tx_ += sent;
+    doorbells_ += sent != 0;
+    if (limit < frames.size()) {
+      tx_ring_full_ += frames.size() - limit;
+      app_waits_ = kAppetite;
+    }
+    return sent;
+  }
+
+  /// With a flush_interval: frames wait for others, to share a doorbell.
+  [[gnu::noinline]] std::size_t hold(std::span<const Frame> frames) noexcept {
+    if (!link_up_) return 0;
+    TunnelState& state = *state_;
+    std::size_t taken = 0;
+    while (taken < frames.size()) {
+      if (state.held_count == TunnelState::kHeldMax) flush_held();
+      const std::size_t limit = std::min<std::size_t>(frames.size() - taken, TunnelState::kHeldMax - state.held_count);
+      const std::size_t count = to_pieces(frames.subspan(taken, limit), state.held.data() + state.held_count);
+      if (count == 0) break;
+      if (state.held_count == 0) hold_until_ = ticks_now() + flush_interval_;
+      state.held_count += static_cast<std::uint32_t>(count);
+      holding_ = true;
+      taken += count;
+    }
+    return taken;
+  }
+
+  [[gnu::noinline]] void flush_held() noexcept {
+    TunnelState& state = *state_;
+    const std::size_t wanted = std::min<std::size_t>(state.held_count, link_up_ ? room_for_application() : 0);
+    const std::size_t sent = wanted == 0 ? 0 : queue_->tx_burst({state.held.data(), wanted});
+    std::copy(state.held.begin() + sent, state.held.begin() + state.held_count, state.held.begin());
+    state.held_count -= static_cast<std::uint32_t>(sent);
+    app_tx_ += sent;
+    doorbells_ += sent != 0;
+    if (state.held_count != 0) app_waits_ = kAppetite;
+    holding_ = state.held_count != 0;
+  }
+
+  /// Sent buffers go back to whose they are. @return how many.
+  std::size_t reclaim() noexcept {
+    const std::size_t count = queue_->tx_reclaim(done_);
+    std::size_t own = count;
+    if (tunnel_.in_flight() != 0) {
+      own = 0;
+      for (const BufferIndex buffer : std::span(done_.data(), count)) {
+        if (buffer >= first_kernel_buffer_) {
+          tunnel_.done(buffer);
+        } else {
+          done_[own++] = buffer;
+        }
+      }
+    }
+    pool_->give({done_.data(), own});
+    return count;
+  }
+
+  // ---- the kernel's ----
+
+  /// @return something other than 0 if anything moved.
+  std::size_t serve_tunnel() noexcept {
+    if (now_ < next_tunnel_) return 0;
+    std::size_t moved = 0;
+    if (poll_interval_ != 0) next_tunnel_ = now_ + poll_interval_;
+    if (tunnel_.anything_to_collect()) moved += tunnel_.collect();
+    if (tunnel_.in_flight() != 0) reclaim();
+    kernel_waits_ = false;
+    if (tunnel_.anything_to_send()) moved += send_for_kernel();
+    if (holding_ && now_ >= hold_until_) flush_held();
+    tunnel_.publish();
+    return moved;
+  }
+
+  [[gnu::noinline]] std::size_t send_for_kernel() noexcept {
+    if (queue_->tx_room() < kBurst) reclaim();
+    std::size_t limit = std::min(kBurst, queue_->tx_room());
+    if (app_waits_ != 0) {
+      --app_waits_;
+      limit = std::min(limit, share_ - std::min<std::size_t>(share_, tunnel_.in_flight()));
+    }
+    const std::size_t count = tunnel_.to_send({pieces_.data(), limit});
+    std::size_t sent = count;
+    if (!link_up_) {
+      // As a NIC's driver does without a link: sent to nowhere. Kept, they would come out stale at the next link-up.
+      tunnel_.sending(count);
+      for (const Piece& piece : std::span(pieces_.data(), count)) tunnel_.done(piece.buffer);
+    } else if (count != 0) {
+      sent = queue_->tx_burst({pieces_.data(), count});
+      tunnel_.sending(sent);
+      doorbells_ += sent != 0;
+    }
+    kernel_waits_ = tunnel_.anything_to_send();
+    return sent;
+  }
+
+  Q* queue_;
+  BufferIndex first_kernel_buffer_;
+  std::size_t tx_slots_;
+  std::size_t share_;  ///< slots a side may fill while the other waits
+  bool kernel_waits_ = false;
+  unsigned app_waits_ = 0;
+  bool partial_bad_ = false;
+  std::uint64_t app_rx_ = 0;
+  std::uint64_t app_tx_ = 0;
+  std::uint64_t app_rx_dropped_ = 0;
+  std::uint64_t rx_errors_ = 0;
+  std::uint64_t foreign_ = 0;
+  std::uint64_t tx_refused_ = 0;
+  std::uint64_t tx_ring_full_ = 0;
+  std::uint64_t doorbells_ = 0;
+  // Members and not locals: a Piece's defaults would be written anew in every call.
+  std::array<Piece, kSendBurst> pieces_;
+  std::array<BufferIndex, 2 * kSendBurst> done_;
+};
+
+}  // namespace udd

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes a udd::Port of parts: for tests and benches over simulated NICs. Applications use Port::take().
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "udd/port.h"
+#include "udd/port/port_impl.h"
+
+namespace udd {
+
+struct PortAccess {
+  [[nodiscard]] static Port make(std::unique_ptr<PortImpl> impl) noexcept { return Port(std::move(impl)); }
+  [[nodiscard]] static PortImpl& impl(Port& port) noexcept { return *port.impl_; }
+};
+
+}  // namespace udd

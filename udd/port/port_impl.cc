@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// PortImpl: set-up in the order of the data path, and the way back.
+#include "udd/port/port_impl.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "udd/base/error.h"
+#include "udd/base/scope_exit.h"
+#include "udd/port/tunnel_state.h"
+
+namespace udd {
+namespace {
+
+// struct ndd_watch's bounds
+constexpr std::chrono::milliseconds kWatchdogMin{1};
+constexpr std::chrono::seconds kWatchdogMax{60};
+
+std::vector<SteeringRule> rules_of(const PortOptions& options) {
+  std::vector<SteeringRule> rules;
+  for (const std::uint16_t ethertype : options.ethertypes) {
+    rules.push_back({.kind = SteeringRule::Kind::kEtherType, .ethertype = ethertype});
+  }
+  return rules;
+}
+
+StateArea::Sizes section_sizes(const NicNeeds& needs, std::uint32_t buffers) noexcept {
+  return {Pool::state_size(buffers), needs.state_size, TunnelState::size(buffers)};
+}
+
+}  // namespace
+
+std::size_t PortImpl::state_size(const NicNeeds& needs, std::uint32_t buffers) noexcept {
+  return StateArea::required(section_sizes(needs, buffers));
+}
+
+void PortImpl::check(const PortOptions& options) {
+  const auto refuse = [](const std::string& why, const char* advice) {
+    throw Error(EINVAL, {.what = "use these options", .device = {}, .why = why, .advice = advice});
+  };
+  static_cast<void>(Steering(rules_of(options)));
+  if (options.watchdog < kWatchdogMin || options.watchdog > kWatchdogMax) {
+    refuse(fmt::format("a watchdog of {} us", options.watchdog.count()), "choose 1 ms to 60 s");
+  }
+  if (options.poll_interval.count() < 0 || options.flush_interval.count() < 0 || options.spin.count() < 0 ||
+      options.app_deadline.count() < 0 || options.take_timeout.count() < 0) {
+    refuse("a time is negative", "0 means at once, or none");
+  }
+  if (options.app_deadline > kWatchdogMax) refuse("app_deadline is longer than 60 s", "choose less, or 0 for none");
+  if (options.backup_after && *options.backup_after <= std::chrono::microseconds{0}) {
+    refuse("backup_after is not above zero", "choose some 1 ms, or nullopt for no backup thread");
+  }
+  if (options.kernel_buffers > options.buffers && options.buffers != 0) {
+    refuse("kernel_buffers are part of buffers, and more than these", "raise buffers");
+  }
+}
+
+PortImpl::PortImpl(std::unique_ptr<Tunnel> tunnel, PortOptions options, const NicNeeds& needs, const OpenNic& open_nic)
+    : options_(std::move(options)),
+      log_(options_.log),
+      tunnel_(std::move(tunnel)),
+      name_(tunnel_->port()),
+      netdev_(tunnel_->netdev()),
+      steering_(rules_of(options_)) {
+  set_up(needs, open_nic);
+}
+
+void PortImpl::set_up(const NicNeeds& needs, const OpenNic& open_nic) {
+  const Tunnel::Areas& areas = tunnel_->areas();
+  for (const std::span<std::byte> area : {areas.ctrl, areas.state, areas.pool}) {
+    area_guards_.emplace_back(area, FaultGuard::Fill::kZeros);
+  }
+  ctrl_.emplace(areas.ctrl);
+  const ndd_ctrl& ctrl = ctrl_->header();
+  const StateArea state = StateArea::format(areas.state, section_sizes(needs, ctrl.buf_count));
+  pool_.emplace(Pool::create({.memory = areas.pool,
+                              .iova = Iova{ctrl.pool_iova},
+                              .nic_pages = ctrl.nic_pages,
+                              .buffer_count = ctrl.buf_count,
+                              .kernel_buffers = ctrl.kernel_bufs},
+                             state.section(StateSection::kPool)));
+
+  nic_ = open_nic(*pool_, state.section(StateSection::kNic));
+  if (!nic_->registers().empty()) register_guard_.emplace(nic_->registers(), FaultGuard::Fill::kOnes);
+  ScopeExit stop([this] { nic_->nic().stop(); });
+  nic_->nic().start();
+  control_.emplace(Control::Parts{
+      .tunnel = *tunnel_, .ctrl = *ctrl_, .nic = nic_->nic(), .steering = steering_, .events = events_, .log = log_});
+  control_->begin();
+  engine_ = nic_->make_engine({.tunnel = *tunnel_,
+                               .ctrl = *ctrl_,
+                               .pool = *pool_,
+                               .nic = nic_->nic(),
+                               .steering = steering_,
+                               .control = *control_,
+                               .events = events_,
+                               .log = log_,
+                               .state = state.section(StateSection::kTunnel),
+                               .options = options_,
+                               .queue = 0,
+                               .on_lost = [this] { on_lost(); },
+                               .on_wait_over =
+                                   [this] {
+                                     if (backup_) backup_->resume();
+                                   }});
+  queue_ = std::make_unique<Queue>(engine_.get());
+  tunnel_->start();
+  if (options_.backup_after) backup_ = std::make_unique<BackupThread>(*engine_, *options_.backup_after);
+  stop.release();
+  log_.write(LogLevel::kInfo, "port-taken", fmt::format("{} ({}) is in tunnel mode", name_, netdev_));
+}
+
+PortImpl::~PortImpl() { give_back(); }
+
+void PortImpl::give_back() noexcept {
+  if (abandoned_) return;
+  const std::lock_guard lock(ending_);
+  backup_.reset();
+  if (!engine_ || !tunnel_) return;
+  engine_->gate().shut();
+  engine_->signal();
+  // Inside the gate from here on, and nobody else ever again.
+  if (nic_) {
+    nic_->nic().stop();
+    engine_->reclaim_all();
+    tunnel_->give_back();
+    let_nic_go();
+    state_.store(PortState::kGivenBack, std::memory_order_release);
+  }
+  area_guards_.clear();
+  tunnel_.reset();
+}
+
+void PortImpl::let_nic_go() noexcept {
+  register_guard_.reset();
+  nic_.reset();
+}
+
+void PortImpl::on_lost() noexcept {
+  std::uint32_t reason = load_shared(ctrl_->health().reason);
+  if (reason == NDD_REASON_NONE) reason = tunnel_->last_reason();  // the area itself may be gone
+  try {
+    const std::lock_guard lock(reason_mutex_);
+    lost_reason_ = fmt::format("the kernel took {} ({}) back: {}", name_, netdev_, reason_sentence(reason));
+    log_.write(LogLevel::kError, "port-lost", lost_reason_);
+  } catch (...) {  // no memory for a sentence: the state says it, too
+  }
+  state_.store(PortState::kLost, std::memory_order_release);
+  events_.push(PortEvent::Kind::kLost);
+  // The kernel can't have its driver back before we let go of the device.
+  let_nic_go();
+  engine_->signal();
+}
+
+std::string PortImpl::lost_reason() const {
+  const std::lock_guard lock(reason_mutex_);
+  return lost_reason_;
+}
+
+Queue& PortImpl::queue(unsigned index) {
+  if (index == 0) return *queue_;
+  throw Error(EINVAL, {.what = fmt::format("use queue {}", index),
+                       .device = name_,
+                       .why = "the port has one queue pair",
+                       .advice = "use queue 0"});
+}
+
+void PortImpl::join(const MacAddress& group) {
+  Gate& gate = engine_->gate();
+  gate.lock();
+  const ScopeExit unlock([&gate] { gate.unlock(); });
+  if (steering_.join(group) && !gate.is_shut()) control_->apply_groups();
+}
+
+void PortImpl::leave(const MacAddress& group) {
+  Gate& gate = engine_->gate();
+  gate.lock();
+  const ScopeExit unlock([&gate] { gate.unlock(); });
+  if (steering_.leave(group) && !gate.is_shut()) control_->apply_groups();
+}
+
+PortStats PortImpl::stats() noexcept {
+  const std::lock_guard lock(ending_);
+  Gate& gate = engine_->gate();
+  gate.lock();
+  PortStats stats;
+  engine_->add_stats(stats);
+  stats.nic = gate.is_shut() ? control_->nic_stats() : nic_->nic().stats();
+  gate.unlock();
+  return stats;
+}
+
+GapHistogram PortImpl::gaps() noexcept {
+  Gate& gate = engine_->gate();
+  gate.lock();
+  const GapHistogram gaps = engine_->gaps();
+  gate.unlock();
+  return gaps;
+}
+
+void PortImpl::in_child() noexcept {
+  abandoned_ = true;
+  if (engine_) engine_->abandon();
+  if (backup_) backup_->abandon();
+  if (tunnel_) tunnel_->abandon();
+  if (nic_) {
+    for (const int fd : nic_->descriptors()) ::close(fd);
+  }
+}
+
+}  // namespace udd

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// take_port(): what can be refused is refused before anything changes hands.
+#include "udd/port/take.h"
+
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "udd/base/error.h"
+#include "udd/base/units.h"
+#include "udd/pci/bdf.h"
+#include "udd/pci/sysfs.h"
+#include "udd/port/nic_families.h"
+#include "udd/tunnel/device_tunnel.h"
+#include "udd/tunnel/port_node.h"
+
+namespace udd {
+namespace {
+
+// 8 MiB of buffers: both rings of the NIC (512 each), KRX, and parked frames at the same time; and the kernel's share.
+constexpr std::uint32_t kBuffers = 2048;
+constexpr std::uint32_t kKernelBuffers = 512;
+
+PciId id_of(const PortNode& node) {
+  const std::optional<Bdf> bdf = Bdf::parse(node.port());
+  if (!bdf) {
+    throw Error(EOPNOTSUPP, {.what = "take the port",
+                             .device = node.port(),
+                             .why = "it is no PCI device",
+                             .advice = "create the stable netdev over a PCI NIC"});
+  }
+  return Sysfs().id(*bdf);
+}
+
+TakeRequest request_of(const PortOptions& options, const NicNeeds& needs) {
+  TakeRequest request;
+  request.ring_size = options.ring_size;
+  request.buffers = options.buffers != 0 ? options.buffers : kBuffers;
+  request.kernel_buffers = options.kernel_buffers != 0 ? options.kernel_buffers : kKernelBuffers;
+  if (options.buffers != 0 && options.kernel_buffers == 0) request.kernel_buffers = options.buffers / 4;
+  request.nic_pages = needs.nic_pages;
+  request.state_pages =
+      static_cast<std::uint32_t>((PortImpl::state_size(needs, request.buffers) + kPageSize - 1) / kPageSize);
+  request.watch.interval_us = static_cast<std::uint32_t>(options.watchdog.count());
+  request.watch.app_deadline_us = static_cast<std::uint32_t>(options.app_deadline.count());
+  request.watch.on_debugger = options.on_debugger == OnDebugger::kHold ? NDD_ON_DEBUGGER_HOLD : NDD_ON_DEBUGGER_REVOKE;
+  request.timeout = options.take_timeout;
+  return request;
+}
+
+}  // namespace
+
+std::unique_ptr<PortImpl> take_port(std::string_view name, PortOptions options) {
+  PortImpl::check(options);
+  PortNode node = open_port(name);
+  const std::string port = node.port();
+  const NicFamilyEntry& family = nic_family(id_of(node), port);
+  const NicNeeds needs = family.needs();
+
+  auto tunnel = std::make_unique<DeviceTunnel>(std::move(node), request_of(options, needs));
+  VfioFiles files{.group = tunnel->take_group(), .container = tunnel->take_container()};
+  return std::make_unique<PortImpl>(
+      std::move(tunnel), std::move(options), needs,
+      [&](Pool& pool, std::span<std::byte> state) { return family.open(std::move(files), port, pool, state); });
+}
+
+}  // namespace udd
