@@ -35,10 +35,10 @@ struct NicConfig {
   MacAddress mac{};
   bool promiscuous = false;
   bool all_multicast = false;
-  std::span<const MacAddress> multicast;      ///< groups of kernel and application together
-  bool vlan_filter = false;                   ///< pass tagged frames of vlan_bitmap only
-  std::span<const std::uint8_t> vlan_bitmap;  ///< 512 octets, bit (id % 8) of octet (id / 8)
-  std::uint32_t mtu = 1500;                   ///< octets of L3
+  std::span<const MacAddress> multicast{};      ///< groups of kernel and application together
+  bool vlan_filter = false;                     ///< pass tagged frames of vlan_bitmap only
+  std::span<const std::uint8_t> vlan_bitmap{};  ///< 512 octets, bit (id % 8) of octet (id / 8)
+  std::uint32_t mtu = 1500;                     ///< octets of L3
 };
 
 /// The NIC's own counters since start(), summed over the hardware's clear-on-read registers.

@@ -3,11 +3,17 @@
 #include "udd/nic/sim/sim_nic.h"
 
 #include <cerrno>
+#include <string>
 
 #include "udd/base/error.h"
 #include "udd/base/units.h"
 
 namespace udd {
+namespace {
+
+constexpr std::uint32_t kMaxMtu = 9216;  // as the e1000 family
+
+}  // namespace
 
 NicNeeds SimNic::needs(SimQueue::Slots slots) noexcept {
   return {.nic_pages = static_cast<std::uint32_t>((SimQueue::ring_memory(slots) + kPageSize - 1) / kPageSize),
@@ -56,6 +62,12 @@ void SimNic::stop() noexcept {
 
 void SimNic::configure(const NicConfig& config) {
   require_present();
+  if (config.mtu > kMaxMtu) {
+    throw Error(EINVAL, {.what = "set the MTU to " + std::to_string(config.mtu),
+                         .device = "simulated NIC",
+                         .why = "it carries " + std::to_string(kMaxMtu) + " octets at most",
+                         .advice = {}});
+  }
   device_.set_filter(config);
 }
 
@@ -64,6 +76,6 @@ MacAddress SimNic::permanent_mac() const {
   return {0x02, 0x00, 0x00, 0x00, 0x00, static_cast<std::uint8_t>(device_.end() + 1)};
 }
 
-std::uint32_t SimNic::max_mtu() const noexcept { return 9216; }  // as the 82574L's family
+std::uint32_t SimNic::max_mtu() const noexcept { return kMaxMtu; }
 
 }  // namespace udd
