@@ -189,7 +189,7 @@ class NicContract : public ::testing::Test {
     pollfd event{.fd = nic(end).interrupt_fd(), .events = POLLIN, .revents = 0};
     if (poll(&event, 1, static_cast<int>(limit.count())) != 1) return false;
     std::uint64_t count = 0;
-    return read(event.fd, &count, sizeof(count)) == sizeof(count);
+    return ::read(event.fd, &count, sizeof(count)) == sizeof(count);
   }
   /// Asks for an interrupt after events that lie behind us have been seen.
   void settle_interrupts(unsigned end) {

@@ -7,7 +7,7 @@
 //     using Bsize = Field<17, 16>;
 //   };
 //   modify<Rctl>(io, Rctl::En(1), Rctl::Bsize(3));     // other bits as they were
-//   if (read<Rctl>(io).get<Rctl::En>() != 0) ...
+//   if (read_reg<Rctl>(io).get<Rctl::En>() != 0) ...
 #pragma once
 
 #include <cerrno>
@@ -93,14 +93,14 @@ template <typename R>
 }
 
 template <typename R, typename Io>
-[[nodiscard]] Value<R> read(Io& io, std::uint32_t index = 0) {
+[[nodiscard]] Value<R> read_reg(Io& io, std::uint32_t index = 0) {
   static_assert(R::kReadable);
   return Value<R>(io.read32(offset_of<R>(index)));
 }
 
 /// Writes these fields, and zero to all others.
 template <typename R, typename Io, typename... Fields>
-void write(Io& io, Fields... fields) {
+void write_reg(Io& io, Fields... fields) {
   static_assert(R::kWritable && R::kCount == 1);
   io.write32(R::kOffset, compose<R>(fields...));
 }
@@ -129,7 +129,7 @@ template <typename R, typename F, typename Io>
   const auto end = std::chrono::steady_clock::now() + timeout;
   for (;;) {
     const bool over = std::chrono::steady_clock::now() >= end;  // before the read: one more after the last pause
-    const Value<R> value = read<R>(io);
+    const Value<R> value = read_reg<R>(io);
     if (value.raw() == kAllOnes) {
       throw Error(ENODEV, {.what = "wait for the NIC",
                            .device = device,

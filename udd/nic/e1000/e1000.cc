@@ -73,7 +73,7 @@ E1000::E1000(RegisterIo& io, const InterruptLine& irq, Pool& pool, std::span<std
 }
 
 void E1000::require_present() const {
-  if (read<Status>(io_).raw() != kAllOnes) return;
+  if (read_reg<Status>(io_).raw() != kAllOnes) return;
   throw Error(ENODEV, {.what = "talk to the NIC",
                        .device = device_,
                        .why = "its registers read all ones: it was removed or is powered down",
@@ -105,7 +105,7 @@ void E1000::reset() {
                             .advice = "power-cycle the machine if the kernel's driver can't start it either"});
   }
   write_raw<Imc>(io_, kAllOnes);
-  static_cast<void>(read<Icr>(io_));  // reading clears what is pending
+  static_cast<void>(read_reg<Icr>(io_));  // reading clears what is pending
 }
 
 void E1000::initialise() {
@@ -123,6 +123,8 @@ void E1000::initialise() {
   // The MAC takes speed and duplex from the PHY.
   modify<Ctrl>(io_, Ctrl::Slu(1), Ctrl::FrcSpd(0), Ctrl::FrcDplx(0), Ctrl::Rfce(0), Ctrl::Tfce(0), Ctrl::Errata29(0),
                Ctrl::GioMasterDisable(0));
+  // The VLAN filter looks for this EtherType; 0 after a reset in QEMU.
+  write_reg<Vet>(io_, Vet::Type(0x8100));
   for (std::uint32_t i = 0; i < kTableSize; ++i) {
     write_raw<Mta>(io_, 0, i);
     write_raw<Vfta>(io_, 0, i);
@@ -134,20 +136,20 @@ void E1000::initialise() {
 void E1000::start_receive() {
   // Survive a reset on some chips (and in QEMU); the kernel's driver sets both, and either would change the
   // descriptors.
-  write<Rfctl>(io_, Rfctl::Exten(0));
+  write_reg<Rfctl>(io_, Rfctl::Exten(0));
   write_raw<Mrqc>(io_, 0);
   write_raw<Rxcsum>(io_, 0);
   write_raw<Rdtr>(io_, 0);
   write_raw<Radv>(io_, 0);
   // Each descriptor is written back at once: a poller waits for it.
-  write<Rxdctl>(io_, Rxdctl::Gran(1), Rxdctl::Wthresh(1));
+  write_reg<Rxdctl>(io_, Rxdctl::Gran(1), Rxdctl::Wthresh(1));
   write_raw<Rdbal>(io_, low(queue_.rx_ring_iova()));
   write_raw<Rdbah>(io_, high(queue_.rx_ring_iova()));
   write_raw<Rdlen>(io_, ring_octets(queue_.slots().rx));
   write_raw<Rdh>(io_, 0);
   write_raw<Rdt>(io_, 0);
-  write<Rctl>(io_, Rctl::En(1), Rctl::Sbp(0), Rctl::Lbm(0), Rctl::Dtyp(0), Rctl::Mo(0), Rctl::Bam(1), Rctl::Dpf(1),
-              Rctl::Bsize(3), Rctl::Bsex(1), Rctl::Secrc(1));
+  write_reg<Rctl>(io_, Rctl::En(1), Rctl::Sbp(0), Rctl::Lbm(0), Rctl::Dtyp(0), Rctl::Mo(0), Rctl::Bam(1), Rctl::Dpf(1),
+                  Rctl::Bsize(3), Rctl::Bsex(1), Rctl::Secrc(1));
   // Tail after enable, as the datasheet's §4.6 wants it.
   queue_.fill();
 }
@@ -162,7 +164,7 @@ void E1000::start_transmit() {
   write_raw<Tadv>(io_, 0);
   modify<Txdctl>(io_, Txdctl::Gran(1), Txdctl::Wthresh(1));
   // DS §10.2.6: 8, 8 and 6 for copper.
-  write<Tipg>(io_, Tipg::Ipgt(8), Tipg::Ipgr1(8), Tipg::Ipgr2(6));
+  write_reg<Tipg>(io_, Tipg::Ipgt(8), Tipg::Ipgr1(8), Tipg::Ipgr2(6));
   // 16 attempts; a collision distance of 64 octets (CT counts from 0).
   modify<Tctl>(io_, Tctl::En(1), Tctl::Psp(1), Tctl::Ct(15), Tctl::Cold(63));
 }
@@ -172,8 +174,8 @@ void E1000::start() {
   quiesce();
   reset();
   // The reset has loaded the address from NVM; kept in the state, since configure() overwrites the register.
-  const std::uint32_t ral = read<Ral>(io_, 0).raw();
-  const std::uint32_t rah = read<Rah>(io_, 0).get<Rah::Address>();
+  const std::uint32_t ral = read_reg<Ral>(io_, 0).raw();
+  const std::uint32_t rah = read_reg<Rah>(io_, 0).get<Rah::Address>();
   initialise();
   queue_.format();
   queue_.set_family_word(std::uint64_t{rah} << 32 | ral);
@@ -187,8 +189,8 @@ void E1000::adopt() {
   require_present();
   queue_.adopt();
   for (std::uint32_t i = 0; i < kTableSize; ++i) {
-    multicast_[i] = read<Mta>(io_, i).raw();
-    vlans_[i] = read<Vfta>(io_, i).raw();
+    multicast_[i] = read_reg<Mta>(io_, i).raw();
+    vlans_[i] = read_reg<Vfta>(io_, i).raw();
   }
 }
 
@@ -206,7 +208,7 @@ void E1000::set_mac(const MacAddress& mac) {
   const std::uint32_t ral =
       mac[0] | std::uint32_t{mac[1]} << 8 | std::uint32_t{mac[2]} << 16 | std::uint32_t{mac[3]} << 24;
   const std::uint32_t rah = compose<Rah>(Rah::Address::from(mac[4] | std::uint32_t{mac[5]} << 8), Rah::Av(1));
-  if (read<Ral>(io_, 0).raw() == ral && read<Rah>(io_, 0).raw() == rah) return;
+  if (read_reg<Ral>(io_, 0).raw() == ral && read_reg<Rah>(io_, 0).raw() == rah) return;
   // Invalid while half written: never a third address.
   write_raw<Rah>(io_, 0, 0);
   write_raw<Ral>(io_, ral, 0);
@@ -253,8 +255,8 @@ MacAddress E1000::permanent_mac() const {
 
 LinkState E1000::link() noexcept {
   // Before the status: a change after it raises the interrupt again.
-  write<Icr>(io_, Icr::Lsc(1));
-  const Value<Status> status = read<Status>(io_);
+  write_reg<Icr>(io_, Icr::Lsc(1));
+  const Value<Status> status = read_reg<Status>(io_);
   if (status.raw() == kAllOnes) return {};
   if (status.get<Status::Lu>() == 0) return {.status = LinkState::Status::kDown};
   constexpr std::array<std::uint32_t, 4> kMbps{10, 100, 1000, 1000};
@@ -264,35 +266,35 @@ LinkState E1000::link() noexcept {
 }
 
 NicStats E1000::stats() noexcept {
-  const std::uint32_t rx_frames = read<Gprc>(io_).raw();
-  const std::uint32_t tx_frames = read<Gptc>(io_).raw();
+  const std::uint32_t rx_frames = read_reg<Gprc>(io_).raw();
+  const std::uint32_t tx_frames = read_reg<Gptc>(io_).raw();
   // A gone device counts nothing more.
-  if (rx_frames == kAllOnes && read<Status>(io_).raw() == kAllOnes) return stats_;
-  const std::uint64_t rx_low = read<Gorcl>(io_).raw();
-  const std::uint64_t rx_octets = std::uint64_t{read<Gorch>(io_).raw()} << 32 | rx_low;
-  const std::uint64_t tx_low = read<Gotcl>(io_).raw();
-  const std::uint64_t tx_octets = std::uint64_t{read<Gotch>(io_).raw()} << 32 | tx_low;
+  if (rx_frames == kAllOnes && read_reg<Status>(io_).raw() == kAllOnes) return stats_;
+  const std::uint64_t rx_low = read_reg<Gorcl>(io_).raw();
+  const std::uint64_t rx_octets = std::uint64_t{read_reg<Gorch>(io_).raw()} << 32 | rx_low;
+  const std::uint64_t tx_low = read_reg<Gotcl>(io_).raw();
+  const std::uint64_t tx_octets = std::uint64_t{read_reg<Gotch>(io_).raw()} << 32 | tx_low;
   stats_.rx_frames += rx_frames;
   stats_.tx_frames += tx_frames;
   // A frame that arrives between the two reads is counted in the octets first: never below zero.
   stats_.rx_octets += rx_octets - std::min(rx_octets, kFcs * rx_frames);
   stats_.tx_octets += tx_octets - std::min(tx_octets, kFcs * tx_frames);
-  stats_.rx_missed += read<Mpc>(io_).raw();
-  stats_.rx_errors += std::uint64_t{read<Crcerrs>(io_).raw()} + read<Algnerrc>(io_).raw() + read<Rxerrc>(io_).raw() +
-                      read<Rlec>(io_).raw();
+  stats_.rx_missed += read_reg<Mpc>(io_).raw();
+  stats_.rx_errors += std::uint64_t{read_reg<Crcerrs>(io_).raw()} + read_reg<Algnerrc>(io_).raw() +
+                      read_reg<Rxerrc>(io_).raw() + read_reg<Rlec>(io_).raw();
   return stats_;
 }
 
 void E1000::unmask_interrupt() noexcept {
   // Frames that were polled have left their cause behind; LSC stays until link() has looked.
-  write<Icr>(io_, Icr::Rxt0(1));
-  write<Ims>(io_, Ims::Rxt0(1), Ims::Lsc(1));
+  write_reg<Icr>(io_, Icr::Rxt0(1));
+  write_reg<Ims>(io_, Ims::Rxt0(1), Ims::Lsc(1));
   irq_.unmask();
   // One that came before the cause was cleared would never raise it again.
-  if (queue_.pending()) write<Ics>(io_, Ics::Rxt0(1));
+  if (queue_.pending()) write_reg<Ics>(io_, Ics::Rxt0(1));
 }
 
-void E1000::mask_interrupt() noexcept { write<Imc>(io_, Imc::Rxt0(1), Imc::Lsc(1)); }
+void E1000::mask_interrupt() noexcept { write_reg<Imc>(io_, Imc::Rxt0(1), Imc::Lsc(1)); }
 
 std::uint32_t E1000::max_mtu() const noexcept { return kMaxMtu; }
 

@@ -45,6 +45,10 @@ struct CtrlExt : Reg<0x00018, Access::kReadWrite> {  // extended device control
   using DrvLoad = Field<28, 28>;                     // tells the management firmware that a driver is there
 };
 
+struct Vet : Reg<0x00038, Access::kReadWrite> {  // VLAN EtherType
+  using Type = Field<15, 0>;
+};
+
 struct ExtCnfCtrl : Reg<0x00F00, Access::kReadWrite> {  // extended configuration control
   using MdioSwOwnership = Field<5, 5>;                  // software has the MDIO bus; a reset needs it
 };
@@ -172,6 +176,7 @@ void for_each_register(Visitor&& visit) {
   visit.template operator()<Status>("STATUS");
   visit.template operator()<Eec>("EEC");
   visit.template operator()<CtrlExt>("CTRL_EXT");
+  visit.template operator()<Vet>("VET");
   visit.template operator()<ExtCnfCtrl>("EXTCNF_CTRL");
   visit.template operator()<Gcr>("GCR");
   visit.template operator()<Gcr2>("GCR2");
