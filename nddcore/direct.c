@@ -31,6 +31,8 @@ rx_handler_result_t nddcore_rx(struct sk_buff **pskb)
 	if (!upper)
 		return RX_HANDLER_PASS;
 	skb->dev = upper;
+	/* eth_type_trans() has pulled the header; ndd0 counts it when sending */
+	dev_sw_netstats_rx_add(upper, skb->len + ETH_HLEN);
 	return RX_HANDLER_ANOTHER;
 }
 

@@ -108,8 +108,6 @@ int nddcore_lower_serve(struct nddcore_port *np)
 	if (netif_running(upper))
 		err = dev_open(lower, NULL);
 	kagent_lower_changed(np->port, lower);
-	kagent_lower_carrier(np->port,
-			     netif_running(lower) && netif_carrier_ok(lower));
 	return err;
 }
 
@@ -172,11 +170,11 @@ int nddcore_attach(struct kagent_port *port, struct net_device *lower,
 	if (!np)
 		return -ENOMEM;
 	err = nddcore_lower_link(np, lower, extack);
-	if (err) {
+	if (!err)
+		err = nddcore_lower_serve(np);
+	if (err)
 		nddcore_detach(port);
-		return err;
-	}
-	return nddcore_lower_serve(np);
+	return err;
 }
 
 /**
@@ -230,10 +228,13 @@ void nddcore_adopt_work(struct work_struct *work)
 	nddcore_settings_apply(np, lower);
 
 	rtnl_lock();
+	/* Another netdev may have come meanwhile: its own work is queued. */
+	if (rtnl_dereference(np->lower) == lower) {
+		nddcore_settings_drop(&np->settings);
+		if (nddcore_lower_serve(np))
+			netdev_warn(lower, "can't be opened\n");
+	}
 	netdev_put(lower, &tracker);
-	if (rtnl_dereference(np->lower) == lower &&
-	    nddcore_lower_serve(np))
-		netdev_warn(lower, "can't be opened\n");
 	rtnl_unlock();
 out:
 	nddcore_port_put(np);

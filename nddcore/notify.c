@@ -86,14 +86,10 @@ static void nddcore_unregistered(struct net_device *lower)
 static void nddcore_changed(struct net_device *lower)
 {
 	struct nddcore_port *np = nddcore_port_of_lower(lower);
-	bool up;
 
-	if (!np || !np->served)
-		return;
-	up = netif_running(lower) && netif_carrier_ok(lower);
-	kagent_lower_carrier(np->port, up);
-	if (up)
-		kagent_phase(np->port, KAGENT_PHASE_END_LINK);
+	if (np && np->served)
+		kagent_lower_carrier(np->port, netif_running(lower) &&
+					       netif_carrier_ok(lower));
 }
 
 static int nddcore_netdev_event(struct notifier_block *nb,

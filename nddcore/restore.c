@@ -38,8 +38,8 @@ static enum nddcore_bound nddcore_bound(struct nddcore_port *np,
 		bound = NDDCORE_BOUND_NONE;
 	else if (drv == &nddcore_pci_driver.driver)
 		bound = NDDCORE_BOUND_SELF;
-	else if (np->hold.driver && !strcmp(drv->name, np->hold.driver))
-		bound = NDDCORE_BOUND_RECORDED;
+	else if (!np->hold.driver || !strcmp(drv->name, np->hold.driver))
+		bound = NDDCORE_BOUND_RECORDED;	/* or never released */
 	device_unlock(&pdev->dev);
 	return bound;
 }
@@ -137,6 +137,8 @@ static int nddcore_serve_again(struct nddcore_port *np, struct pci_dev *pdev)
 		err = nddcore_lower_serve(np);
 	else if (!np->detached)
 		err = -EAGAIN;	/* it has gone again meanwhile */
+	if (!err)
+		nddcore_settings_drop(&np->settings);
 	netdev_put(lower, &tracker);
 	rtnl_unlock();
 	return err;

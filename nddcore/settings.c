@@ -198,7 +198,7 @@ static void nddcore_settings_set(struct nddcore_settings *s,
 
 /**
  * nddcore_settings_apply - give a fresh lower its settings back, and open it
- * @np: port; what was recorded is in it, if anything was
+ * @np: port; what was recorded is in it, if anything was, and stays
  * @lower: netdev that the caller has a reference to, linked or not
  *
  * Takes rtnl. The name and the opening come last and in one message, so that udev,

@@ -1,0 +1,198 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The hand-over and every way back: what the process gets, what it can't do, and that the in-kernel driver is there again.
+. /lab/ndd.sh
+
+case_begin take_and_kill
+create_ndd0
+hold ./holder take $PORT
+check taken
+check mode_is tunnel
+check grep -q 1 /sys/class/net/ndd0/carrier
+kill -9 $holder
+back
+step "phases: $(tr '\n' ' ' </sys/class/net/ndd0/ndd/phases)"
+case_end
+
+case_begin allow_list_and_hostile_mappings
+if ./holder checks $PORT >$HOLDER_OUT 2>&1; then cat $HOLDER_OUT; else cat $HOLDER_OUT; fail "$(grep FAIL $HOLDER_OUT | head -n 3)"; fi
+check wait_for 10 grep -q given-back /sys/class/net/ndd0/ndd/ended
+back
+case_end
+
+case_begin again_and_again 300
+for i in 1 2 3 4 5 6; do
+	hold ./holder take $PORT
+	check taken
+	kill -9 $holder
+	back
+done
+case_end
+
+case_begin settings_come_back 60
+check ip link set ndd0 down
+check ip link set eth0 name lan0
+check ip link set ndd0 up
+check wait_for 15 pings
+check ip link set ndd0 mtu 2000
+check ip link set ndd0 address 52:54:00:00:00:bb
+check ethtool -K lan0 tso off gro off
+check ethtool -G lan0 rx 1024 tx 512
+check ethtool -C lan0 rx-usecs 100
+check ethtool -s lan0 msglvl 0x3f
+check ip link set lan0 txqueuelen 777 group 5
+# pause and advertised modes: e1000e starts its link again for each
+check ethtool -A lan0 rx off tx off autoneg off
+check wait_for 15 pings
+{ ip -d link show lan0 | sed 's/^[0-9]*: //'; ethtool -k lan0; ethtool -g lan0; ethtool -c lan0; ethtool -a lan0; ethtool lan0; } |
+	grep -v 'Link detected' >/run/lab/before
+hold ./holder take $PORT
+check taken
+# changed while nobody drives the NIC: the lower follows
+check ip link set ndd0 mtu 1800
+kill -9 $holder
+back
+check [ "$(cat /sys/class/net/lan0/mtu)" = 1800 ]
+check ip link set ndd0 mtu 2000
+check wait_for 15 pings
+{ ip -d link show lan0 | sed 's/^[0-9]*: //'; ethtool -k lan0; ethtool -g lan0; ethtool -c lan0; ethtool -a lan0; ethtool lan0; } |
+	grep -v 'Link detected' >/run/lab/after
+check diff /run/lab/before /run/lab/after
+check ip link set ndd0 address 52:54:00:00:00:00
+check ethtool -A lan0 rx on tx on autoneg on
+check ethtool -K lan0 tso on gro on
+check ip link set ndd0 down
+check ip link set lan0 name eth0
+check ip link set ndd0 mtu 1500 up
+check wait_for 15 pings
+case_end
+
+case_begin lists_come_back 60
+check ip link add link ndd0 name ndd0.5 type vlan id 5
+check ip addr add 10.5.0.1/24 dev ndd0.5
+check ip link set ndd0.5 up
+far ip link add link eth1 name eth1.5 type vlan id 5
+far ip addr add 10.5.0.2/24 dev eth1.5
+far ip link set eth1.5 up
+hold ./holder take $PORT
+check ip maddr add 01:00:5e:11:22:33 dev ndd0
+kill -9 $holder
+back
+check wait_for 5 ping -c 1 -W 1 10.5.0.2
+check [ -n "$(ip maddr show dev eth0 | grep 01:00:5e:11:22:33)" ]
+check ip maddr del 01:00:5e:11:22:33 dev ndd0
+check ip link del ndd0.5
+far ip link del eth1.5
+case_end
+
+case_begin take_without_open 60
+hold ./holder unopened $PORT
+check [ "$(driver)" = nddcore ]
+kill -9 $holder
+back
+case_end
+
+case_begin refused_takes 60
+check tc qdisc add dev eth0 root handle 1: prio
+refuse 'traffic control' ./holder take $PORT
+check tc qdisc del dev eth0 root
+check tc qdisc add dev eth0 clsact
+refuse 'traffic control' ./holder take $PORT
+check tc qdisc del dev eth0 clsact
+check ip link add link eth0 name mv0 type macvlan
+refuse 'carries mv0' ./holder take $PORT
+check ip link del mv0
+check ip link set ndd0 down
+refuse 'is down' ./holder take $PORT
+check ip link set ndd0 up
+check wait_for 15 pings
+check [ "$(driver)" = e1000e ]
+hold ./holder take $PORT
+refuse 'refused' ./holder take $PORT
+kill -9 $holder
+back
+case_end
+
+case_begin unload_is_refused_while_taken
+hold ./holder take $PORT
+refuse 'in use' rmmod nddcore
+refuse 'in use' rmmod e1000e
+kill -9 $holder
+back
+case_end
+
+case_begin administrator_unbinds 60
+hold ./holder take $PORT
+echo $PORT >/sys/bus/pci/drivers/nddcore/unbind
+back
+check wait_for 5 sh -c "! kill -0 $holder"
+case_end
+
+case_begin administrator_binds_another 60
+hold ./holder take $PORT
+modprobe vfio_pci
+# what an administrator who wants the NIC for another use does
+echo vfio-pci >$DEVICE/driver_override
+echo $PORT >/sys/bus/pci/drivers/nddcore/unbind
+wait_for 5 sh -c "[ -e $DEVICE/driver ]"
+echo $PORT >$DEVICE/driver/unbind
+echo vfio-pci >$DEVICE/driver_override
+echo $PORT >/sys/bus/pci/drivers/vfio-pci/bind
+check [ "$(driver)" = vfio-pci ]
+sleep 3
+check [ "$(driver)" = vfio-pci ]
+step "mode $(mode)"
+check rmmod nddcore
+check modprobe nddcore
+echo $PORT >/sys/bus/pci/drivers/vfio-pci/unbind
+echo >$DEVICE/driver_override
+echo $PORT >/sys/bus/pci/drivers/e1000e/bind
+back
+case_end
+
+case_begin removed_while_taken 60
+hold ./holder take $PORT
+echo 1 >$DEVICE/remove
+check wait_for 10 mode_is none
+check [ ! -e $DEVICE ]
+echo 1 >/sys/bus/pci/rescan
+back
+check rmmod nddcore
+check modprobe nddcore
+back
+case_end
+
+case_begin removed_before_the_open 60
+hold ./holder unopened $PORT
+echo 1 >$DEVICE/remove
+check wait_for 10 mode_is none
+echo 1 >/sys/bus/pci/rescan
+back
+kill -9 $holder
+case_end
+
+case_begin deleted_while_taken 60
+hold ./holder take $PORT
+check ip link del ndd0
+check wait_for 10 [ -e $DEVICE/net/eth0 ]
+check [ "$(driver)" = e1000e ]
+check wait_for 5 sh -c '[ $((0x$(cut -c3- /sys/class/net/eth0/flags) & 0x800)) = 0 ]'
+check ip link set eth0 down
+create_ndd0
+case_end
+
+case_begin suspend_gives_back 90
+[ -e /sys/power/pm_test ] || skip "no pm_test"
+hold ./holder take $PORT
+announce 'PM: '
+echo freezer >/sys/power/pm_test 2>/dev/null && echo freeze >/sys/power/state
+back
+check wait_for 5 sh -c "! kill -0 $holder"
+echo none >/sys/power/pm_test
+case_end
+
+case_begin nothing_left
+check ip link del ndd0
+check wait_for 5 rmmod nddcore
+check rmmod kagent
+case_end

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+// Takes a port with bare ioctls, no library: what nddcore hands out, what it refuses, and how the end looks.
+//
+//   holder take PORT            take, open the device, map its registers, start, sleep; "ready" once there
+//   holder unopened PORT        take, and open nothing
+//   holder checks PORT          try what the VFIO device must refuse, and what VFIO mappings must not change; give back
+//   holder armed PORT PHYS      arm the receive ring with buffers at that address, start, sleep
+//   holder canary               keep a page; print its physical address; "changed" once it is not what it was
+//
+// PORT is a PCI address. Failures go to stderr; exit status 1.
+#include <fcntl.h>
+#include <linux/ndd.h>
+#include <linux/vfio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+#include <string>
+
+namespace {
+
+constexpr size_t kPage = 4096;
+constexpr uint32_t kNicPages = 8;
+constexpr uint64_t kForeignIova = 0x10000000;  // of the process's own making, outside pool and window
+
+[[noreturn]] void die(const std::string& what) {
+  std::fprintf(stderr, "holder: %s: %s\n", what.c_str(), std::strerror(errno));
+  std::exit(1);
+}
+
+int check(int result, const std::string& what) {
+  if (result < 0) die(what);
+  return result;
+}
+
+void* map(int fd, uint64_t offset, size_t size, const std::string& what) {
+  void* p = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(offset));
+  if (p == MAP_FAILED) die("mmap of " + what);
+  return p;
+}
+
+void say(const std::string& text) {
+  std::printf("%s\n", text.c_str());
+  std::fflush(stdout);
+}
+
+[[noreturn]] void sleep_for_good() {
+  say("ready");
+  for (;;) pause();
+}
+
+// 82574L registers that the checks need (datasheet revision 3.4, chapter 10.2).
+class Registers {
+ public:
+  static constexpr uint32_t kCtrl = 0x0000, kStatus = 0x0008, kRctl = 0x0100, kTctl = 0x0400;
+  static constexpr uint32_t kRdbal = 0x2800, kRdbah = 0x2804, kRdlen = 0x2808, kRdh = 0x2810, kRdt = 0x2818;
+  static constexpr uint32_t kTdbal = 0x3800, kTdbah = 0x3804, kTdlen = 0x3808, kTdh = 0x3810, kTdt = 0x3818;
+  static constexpr uint32_t kRfctl = 0x5008;
+  static constexpr uint32_t kCtrlSetLinkUp = 1U << 6;
+  static constexpr uint32_t kRctlOn = 1U << 1 | 1U << 3 | 1U << 4 | 1U << 15;  // EN, UPE, MPE, BAM; buffers of 2 KiB
+  static constexpr uint32_t kTctlOn = 1U << 1 | 1U << 3;                       // EN, PSP
+
+  explicit Registers(void* base) : base_(static_cast<volatile uint8_t*>(base)) {}
+  uint32_t get(uint32_t offset) const { return *at(offset); }
+  void set(uint32_t offset, uint32_t value) { *at(offset) = value; }
+
+ private:
+  volatile uint32_t* at(uint32_t offset) const {
+    return reinterpret_cast<volatile uint32_t*>(const_cast<uint8_t*>(base_) + offset);
+  }
+  volatile uint8_t* base_;
+};
+
+struct LegacyDescriptor {
+  uint64_t address;
+  uint32_t length_and_command;
+  uint32_t status;
+};
+constexpr uint32_t kTxCommand = 1U << 24 | 1U << 25 | 1U << 27;  // EOP, IFCS, RS
+constexpr uint32_t kDone = 1;
+constexpr uint32_t kDescriptors = 8;  // the least the NIC takes: 128 octets
+
+struct Held {
+  int node = -1, group = -1, container = -1, device = -1;
+  ndd_take take{};
+  uint8_t* pool = nullptr;
+  ndd_ctrl* ctrl = nullptr;
+  void* bar = nullptr;
+  uint64_t bar_offset = 0;
+  size_t bar_size = 0;
+
+  void open_node(const std::string& port) { node = check(open(("/dev/ndd/" + port).c_str(), O_RDWR | O_CLOEXEC), port); }
+
+  void take_port() {
+    take.argsz = sizeof(take);
+    take.api_major = NDD_API_MAJOR;
+    take.api_minor = NDD_API_MINOR;
+    take.nic_pages = kNicPages;
+    take.state_pages = 1;
+    take.features = NDD_F_WINDOW;
+    if (ioctl(node, NDD_TAKE, &take) < 0) {
+      const int error = errno;
+      std::fprintf(stderr, "holder: refused: %s: %s\n", std::strerror(error), reinterpret_cast<const char*>(take.msg));
+      std::exit(1);
+    }
+    group = take.group_fd;
+    container = take.container_fd;
+    say("taken");
+    pool = static_cast<uint8_t*>(map(node, NDD_MMAP_POOL, take.pool_size, "pool"));
+    ctrl = static_cast<ndd_ctrl*>(map(node, NDD_MMAP_CTRL, take.ctrl_size, "ctrl"));
+  }
+
+  void set_container() {
+    check(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container), "VFIO_GROUP_SET_CONTAINER");
+    check(ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU), "VFIO_SET_IOMMU");
+  }
+
+  void open_device(const std::string& port) {
+    device = check(ioctl(group, VFIO_GROUP_GET_DEVICE_FD, port.c_str()), "VFIO_GROUP_GET_DEVICE_FD");
+    vfio_region_info info{};
+    info.argsz = sizeof(info);
+    info.index = VFIO_PCI_BAR0_REGION_INDEX;
+    check(ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info), "region info of BAR 0");
+    bar_offset = info.offset;
+    bar_size = info.size;
+    bar = map(device, bar_offset, bar_size, "BAR 0");
+  }
+
+  // Asleep counts as alive: the watchdog leaves this process alone.
+  void start() {
+    auto* health = reinterpret_cast<ndd_health*>(reinterpret_cast<uint8_t*>(ctrl) + ctrl->health);
+    std::atomic_ref(health->service_state).store(NDD_ASLEEP);
+    check(ioctl(node, NDD_START), "NDD_START");
+  }
+
+  void map_dma(uint64_t iova, void* memory, size_t size, bool wanted) {
+    vfio_iommu_type1_dma_map dma{};
+    dma.argsz = sizeof(dma);
+    dma.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE;
+    dma.vaddr = reinterpret_cast<uint64_t>(memory);
+    dma.iova = iova;
+    dma.size = size;
+    if (ioctl(container, VFIO_IOMMU_MAP_DMA, &dma) < 0 && wanted) die("VFIO_IOMMU_MAP_DMA");
+  }
+
+  void unmap_dma(uint64_t iova, size_t size, uint32_t flags = 0) {
+    vfio_iommu_type1_dma_unmap dma{};
+    dma.argsz = sizeof(dma);
+    dma.flags = flags;
+    dma.iova = iova;
+    dma.size = size;
+    check(ioctl(container, VFIO_IOMMU_UNMAP_DMA, &dma), "VFIO_IOMMU_UNMAP_DMA");
+  }
+
+  // Have the NIC send one frame from the pool; whether it fetched the descriptor there and wrote back that it is done.
+  bool nic_reaches_pool() {
+    Registers regs(bar);
+    std::memset(pool, 0, kPage);
+    auto* ring = reinterpret_cast<volatile LegacyDescriptor*>(pool);
+    uint8_t* frame = pool + kPage;
+    std::memset(frame, 0xff, 12);
+    frame[12] = 0x88;
+    frame[13] = 0xb5;
+    ring[0].address = take.pool_iova + kPage;
+    ring[0].length_and_command = 60 | kTxCommand;
+    ring[0].status = 0;
+    regs.set(Registers::kCtrl, regs.get(Registers::kCtrl) | Registers::kCtrlSetLinkUp);
+    regs.set(Registers::kTctl, 0);
+    regs.set(Registers::kTdbal, static_cast<uint32_t>(take.pool_iova));
+    regs.set(Registers::kTdbah, static_cast<uint32_t>(take.pool_iova >> 32));
+    regs.set(Registers::kTdlen, kDescriptors * sizeof(LegacyDescriptor));
+    regs.set(Registers::kTdh, 0);
+    regs.set(Registers::kTdt, 0);
+    regs.set(Registers::kTctl, Registers::kTctlOn);
+    regs.set(Registers::kTdt, 1);
+    for (int i = 0; i < 200 && !(ring[0].status & kDone); ++i) usleep(10000);
+    return ring[0].status & kDone;
+  }
+};
+
+int failures = 0;
+
+void expect(bool good, const std::string& what) {
+  say((good ? "ok: " : "FAIL: ") + what);
+  if (!good) ++failures;
+}
+
+void expect_errno(int result, int wanted, const std::string& what) {
+  const int error = errno;
+  expect(result < 0 && error == wanted, what + ": " + (result < 0 ? std::strerror(error) : "succeeded"));
+}
+
+void check_config_space(const Held& held) {
+  vfio_region_info info{};
+  info.argsz = sizeof(info);
+  info.index = VFIO_PCI_CONFIG_REGION_INDEX;
+  check(ioctl(held.device, VFIO_DEVICE_GET_REGION_INFO, &info), "region info of configuration space");
+  expect(info.flags == VFIO_REGION_INFO_FLAG_READ, "configuration space says it is read only");
+  const auto at = static_cast<off_t>(info.offset);
+  uint32_t id = 0;
+  expect(pread(held.device, &id, sizeof(id), at) == sizeof(id) && (id & 0xffff) == 0x8086, "vendor id is readable");
+  uint16_t command = 0;
+  expect(pread(held.device, &command, sizeof(command), at + 4) == 2, "command register is readable");
+  expect(command & 4, "bus mastering is on");
+  const uint16_t off = 0;
+  expect_errno(static_cast<int>(pwrite(held.device, &off, sizeof(off), at + 4)), EPERM, "write of the command register");
+  const uint16_t d3 = 3;
+  expect_errno(static_cast<int>(pwrite(held.device, &d3, sizeof(d3), at + 0xcc)), EPERM, "write of the power state");
+}
+
+void check_allow_list(const Held& held) {
+  for (uint32_t index : {VFIO_PCI_BAR1_REGION_INDEX, VFIO_PCI_BAR2_REGION_INDEX, VFIO_PCI_BAR3_REGION_INDEX,
+                         VFIO_PCI_ROM_REGION_INDEX, VFIO_PCI_VGA_REGION_INDEX}) {
+    const std::string name = "region " + std::to_string(index);
+    vfio_region_info info{};
+    info.argsz = sizeof(info);
+    info.index = index;
+    expect(ioctl(held.device, VFIO_DEVICE_GET_REGION_INFO, &info) == 0 && info.size == 0, name + " has no size");
+    const uint64_t offset = static_cast<uint64_t>(index) << 40;
+    uint32_t value = 0;
+    expect_errno(static_cast<int>(pread(held.device, &value, 4, static_cast<off_t>(offset))), EINVAL, name + " read");
+    expect_errno(static_cast<int>(pwrite(held.device, &value, 4, static_cast<off_t>(offset))), EINVAL, name + " write");
+    void* p = mmap(nullptr, kPage, PROT_READ, MAP_SHARED, held.device, static_cast<off_t>(offset));
+    expect(p == MAP_FAILED, name + " mmap is refused");
+  }
+  expect_errno(ioctl(held.device, VFIO_DEVICE_RESET), ENOTTY, "VFIO_DEVICE_RESET");
+  vfio_pci_hot_reset_info hot{};
+  hot.argsz = sizeof(hot);
+  expect_errno(ioctl(held.device, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, &hot), ENOTTY, "hot reset info");
+  vfio_device_ioeventfd ioeventfd{};
+  ioeventfd.argsz = sizeof(ioeventfd);
+  expect_errno(ioctl(held.device, VFIO_DEVICE_IOEVENTFD, &ioeventfd), ENOTTY, "VFIO_DEVICE_IOEVENTFD");
+  vfio_device_feature feature{};
+  feature.argsz = sizeof(feature);
+  feature.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY;
+  expect_errno(ioctl(held.device, VFIO_DEVICE_FEATURE, &feature), ENOTTY, "low power entry");
+  vfio_irq_info irq{};
+  irq.argsz = sizeof(irq);
+  irq.index = VFIO_PCI_MSIX_IRQ_INDEX;
+  expect(ioctl(held.device, VFIO_DEVICE_GET_IRQ_INFO, &irq) == 0 && irq.count >= 1, "interrupts are offered");
+}
+
+void run_checks(const std::string& port) {
+  Held held;
+  held.open_node(port);
+  held.take_port();
+  held.set_container();
+  void* own = mmap(nullptr, held.take.pool_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  std::memset(own, 0x55, held.take.pool_size);
+  // Before the open: type 1's domain is still in place. Afterwards: it is in no device's way.
+  held.map_dma(held.take.pool_iova, own, held.take.pool_size, true);
+  if (held.take.window_size) held.map_dma(held.take.window_iova, own, kPage, true);
+  held.open_device(port);
+  Registers regs(held.bar);
+  expect(regs.get(Registers::kStatus) != UINT32_MAX, "registers answer");
+  expect((regs.get(Registers::kRctl) & 2) == 0 && (regs.get(Registers::kTctl) & 2) == 0, "engines are off at the start");
+  check_config_space(held);
+  check_allow_list(held);
+  expect(held.nic_reaches_pool(), "NIC reaches the pool behind a mapping made before the open");
+  held.unmap_dma(held.take.pool_iova, held.take.pool_size);
+  expect(held.nic_reaches_pool(), "... and after that mapping was removed");
+  held.map_dma(held.take.pool_iova, own, held.take.pool_size, true);
+  expect(held.nic_reaches_pool(), "... and behind one made after the open");
+  held.unmap_dma(0, 0, VFIO_DMA_UNMAP_FLAG_ALL);
+  expect(held.nic_reaches_pool(), "... and after everything was unmapped");
+  held.map_dma(kForeignIova, own, kPage, true);
+  expect(std::ranges::all_of(std::span(static_cast<uint8_t*>(own), held.take.pool_size),
+                             [](uint8_t octet) { return octet == 0x55; }),
+         "the process's own mapping was never written by the NIC");
+  expect_errno(ioctl(held.group, VFIO_GROUP_GET_DEVICE_FD, "0000:00:1f.0"), ENODEV, "another device of the group");
+  held.start();
+  check(ioctl(held.node, NDD_GIVE_BACK), "NDD_GIVE_BACK");
+}
+
+void run_armed(const std::string& port, uint64_t phys) {
+  Held held;
+  held.open_node(port);
+  held.take_port();
+  held.set_container();
+  held.open_device(port);
+  Registers regs(held.bar);
+  std::memset(held.pool, 0, kPage);
+  auto* ring = reinterpret_cast<volatile LegacyDescriptor*>(held.pool);
+  for (uint32_t i = 0; i < kDescriptors; ++i) ring[i].address = phys;
+  regs.set(Registers::kCtrl, regs.get(Registers::kCtrl) | Registers::kCtrlSetLinkUp);
+  regs.set(Registers::kRfctl, 0);
+  regs.set(Registers::kRdbal, static_cast<uint32_t>(held.take.pool_iova));
+  regs.set(Registers::kRdbah, static_cast<uint32_t>(held.take.pool_iova >> 32));
+  regs.set(Registers::kRdlen, kDescriptors * sizeof(LegacyDescriptor));
+  regs.set(Registers::kRdh, 0);
+  regs.set(Registers::kRdt, kDescriptors - 1);
+  regs.set(Registers::kRctl, Registers::kRctlOn);
+  expect(regs.get(Registers::kRctl) & 2, "receiver is on");
+  held.start();
+  sleep_for_good();
+}
+
+void run_canary() {
+  auto* page = static_cast<volatile uint8_t*>(
+      mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_LOCKED, -1, 0));
+  if (page == MAP_FAILED) die("canary");
+  for (size_t i = 0; i < kPage; ++i) page[i] = static_cast<uint8_t>(i * 31);
+  const int pagemap = check(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), "pagemap");
+  uint64_t entry = 0;
+  const auto offset = static_cast<off_t>(reinterpret_cast<uintptr_t>(page) / kPage * sizeof(entry));
+  if (pread(pagemap, &entry, sizeof(entry), offset) != sizeof(entry)) die("pagemap");
+  constexpr uint64_t kFrameMask = (1ULL << 55) - 1;
+  char text[32];
+  std::snprintf(text, sizeof(text), "0x%llx", static_cast<unsigned long long>((entry & kFrameMask) * kPage));
+  say(text);
+  for (;; usleep(2000)) {
+    for (size_t i = 0; i < kPage; ++i) {
+      if (page[i] == static_cast<uint8_t>(i * 31)) continue;
+      say("changed");
+      std::exit(1);
+    }
+  }
+}
+
+void run_take(const std::string& port) {
+  Held held;
+  held.open_node(port);
+  held.take_port();
+  held.set_container();
+  held.open_device(port);
+  held.start();
+  sleep_for_good();
+}
+
+void run_unopened(const std::string& port) {
+  Held held;
+  held.open_node(port);
+  held.take_port();
+  sleep_for_good();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::span arguments(argv, static_cast<size_t>(argc));
+  const std::string command = argc > 1 ? arguments[1] : "";
+  if (command == "take" && argc == 3) run_take(arguments[2]);
+  if (command == "unopened" && argc == 3) run_unopened(arguments[2]);
+  if (command == "armed" && argc == 4) run_armed(arguments[2], std::strtoull(arguments[3], nullptr, 0));
+  if (command == "canary" && argc == 2) run_canary();
+  if (command == "checks" && argc == 3) {
+    run_checks(arguments[2]);
+    return failures ? 1 : 0;
+  }
+  std::fprintf(stderr, "usage: see the head of holder.cc\n");
+  return 2;
+}

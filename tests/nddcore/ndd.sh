@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by nddcore's guest scripts: ndd0 over the first NIC, the far side in a namespace, and who drives the port.
+. /lab/case.sh
+
+PORT=0000:00:03.0
+DEVICE=/sys/bus/pci/devices/$PORT
+HOLDER_OUT=/run/lab/holder.out
+
+mode() { cat /sys/class/net/ndd0/ndd/mode; }
+mode_is() { [ "$(mode)" = "$1" ]; }
+reason() { cat /sys/class/net/ndd0/ndd/reason; }
+driver() { basename "$(readlink $DEVICE/driver)"; }
+lower() { netdev_of 03; }
+pings() { ping -c 1 -W 1 10.0.0.2; }
+
+# create_ndd0: direct mode, 10.0.0.1/24 on ndd0, the far side at 10.0.0.2; waits until it pings
+create_ndd0() {
+	setup_far
+	check ip link add link "$(lower)" name ndd0 type ndd
+	check ip addr add 10.0.0.1/24 dev ndd0
+	check ip link set ndd0 up
+	check wait_for 15 pings
+	check mode_is direct
+}
+
+# hold COMMAND...: a holder in the background, $holder its pid; waits until it says ready
+hold() {
+	: >$HOLDER_OUT
+	"$@" >$HOLDER_OUT 2>&1 </dev/null &
+	holder=$!
+	wait_for 10 grep -q ready $HOLDER_OUT || { cat $HOLDER_OUT; fail "no holder: $*"; }
+}
+
+taken() { [ "$(driver)" = nddcore ] && [ -z "$(lower)" ]; }
+
+# back: the in-kernel driver serves ndd0 again
+back() {
+	check wait_for 20 mode_is direct
+	check [ "$(driver)" = e1000e ]
+	check [ "$(readlink $DEVICE/../0000:00:03.0/net/*/master | xargs basename)" = ndd0 ]
+	check wait_for 15 pings
+}
