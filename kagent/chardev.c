@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * chardev.c - /dev/ndd/<PCI address>: how a process speaks to its port.
+ *
+ * Permission on this node (0600 root unless udev says otherwise) is all that a
+ * process needs. Opening it takes nothing; the file that did NDD_TAKE is the
+ * owner, and its end is the owner's.
+ */
+#include <linux/cdev.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/rtnetlink.h>
+#include <linux/sched.h>
+#include <linux/uaccess.h>
+
+#include "compat.h"
+#include "session.h"
+
+/* Ports at a time; one character device serves all of them. */
+#define KAGENT_NODES	256
+
+static struct class *kagent_class;
+static struct cdev kagent_cdev;
+static dev_t kagent_devt;
+
+static struct kagent_file *kagent_file(struct file *file)
+{
+	return file->private_data;
+}
+
+/* The hold of this file, if it is not over. */
+static struct kagent_session *kagent_hold(struct file *file)
+{
+	/* pairs with the release in take.c */
+	struct kagent_session *session =
+		smp_load_acquire(&kagent_file(file)->session);
+
+	if (!session)
+		return ERR_PTR(-EBADF);
+	if (kagent_session_revoked(session))
+		return ERR_PTR(-EIO);
+	return session;
+}
+
+static int kagent_open(struct inode *inode, struct file *file)
+{
+	struct kagent_file *kf;
+
+	kf = kzalloc(sizeof(*kf), GFP_KERNEL_ACCOUNT);
+	if (!kf)
+		return -ENOMEM;
+	kf->port = kagent_port_by_minor(iminor(inode));
+	if (!kf->port) {
+		kfree(kf);
+		return -ENODEV;
+	}
+	mutex_init(&kf->take_lock);
+	file->private_data = kf;
+	return nonseekable_open(inode, file);
+}
+
+static void kagent_file_end(struct kagent_file *kf)
+{
+	enum ndd_reason reason = NDD_REASON_DIED;
+
+	if (test_bit(KAGENT_SESSION_GIVEN_BACK, &kf->session->flags))
+		reason = NDD_REASON_GIVEN_BACK;
+	kagent_port_end(kf->port, kf->session, reason);
+}
+
+/* Every close() of a duplicate and exec come by here, and the owner's death
+ * before its children's: only that counts.
+ */
+static int kagent_flush(struct file *file, fl_owner_t id)
+{
+	struct kagent_file *kf = kagent_file(file);
+
+	if (current->flags & PF_EXITING && kf->session &&
+	    kf->session->files == id)
+		kagent_file_end(kf);
+	return 0;
+}
+
+static int kagent_close(struct inode *inode, struct file *file)
+{
+	struct kagent_file *kf = kagent_file(file);
+
+	if (kf->session) {
+		kagent_file_end(kf);
+		kagent_session_put(kf->session);
+	}
+	kagent_port_put(kf->port);
+	kfree(kf);
+	return 0;
+}
+
+static int kagent_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct kagent_session *session = kagent_hold(file);
+
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	return kagent_session_mmap(session, vma);
+}
+
+static long kagent_get_info(struct kagent_port *port, void __user *arg)
+{
+	struct ndd_info info;
+	struct net_device *dev;
+	u32 argsz, flags;
+
+	if (copy_from_user(&info, arg, offsetofend(struct ndd_info, flags)))
+		return -EFAULT;
+	argsz = info.argsz;
+	flags = info.flags;
+	if (argsz < sizeof(info) || flags)
+		return -EINVAL;
+	memset(&info, 0, sizeof(info));
+	info.argsz = sizeof(info);
+	info.api_major = NDD_API_MAJOR;
+	info.api_minor = NDD_API_MINOR;
+	info.features = KAGENT_FEATURES;
+	spin_lock_bh(&port->lock);
+	info.mode = port->mode;
+	info.reason = port->reason;
+	spin_unlock_bh(&port->lock);
+	info.owner_pid = kagent_port_owner(port);
+	strscpy(info.port, port->name, sizeof(info.port));
+	dev = kagent_port_dev_hold(port);
+	if (dev) {
+		info.ifindex = dev->ifindex;
+		strscpy(info.netdev, dev->name, sizeof(info.netdev));
+		dev_put(dev);
+	}
+	kagent_port_driver(port, info.driver, sizeof(info.driver));
+	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+static long kagent_kick(struct kagent_session *session, unsigned long index)
+{
+	struct kagent_port *port = session->port;
+	struct kagent_netdev *priv;
+	struct net_device *dev;
+
+	if (index >= session->queues)
+		return -EINVAL;
+	/* the netdev goes only after a grace period; NAPI that is disabled, or
+	 * another hold's, does no harm
+	 */
+	rcu_read_lock();
+	dev = rcu_dereference(port->dev);
+	priv = dev ? kagent_priv(dev) : NULL;
+	if (priv && index < dev->real_num_tx_queues &&
+	    READ_ONCE(port->mode) == NDD_MODE_TUNNEL) {
+		local_bh_disable();
+		napi_schedule(&priv->queues[index].napi);
+		local_bh_enable();
+	}
+	rcu_read_unlock();
+	return 0;
+}
+
+static long kagent_set_event(struct kagent_session *session, void __user *arg)
+{
+	struct ndd_event event;
+
+	if (copy_from_user(&event, arg, sizeof(event)))
+		return -EFAULT;
+	if (event.argsz < sizeof(event) || event.flags)
+		return -EINVAL;
+	return kagent_session_set_event(session, event.queue, event.fd);
+}
+
+static bool kagent_link_ok(const struct ndd_link *link)
+{
+	return link->argsz >= sizeof(*link) && !link->flags &&
+	       link->link <= NDD_LINK_UP &&
+	       link->duplex <= NDD_DUPLEX_FULL && link->autoneg <= 2;
+}
+
+static long kagent_set_link(struct kagent_session *session, void __user *arg)
+{
+	struct kagent_port *port = session->port;
+	struct net_device *dev;
+	struct ndd_link link;
+
+	if (copy_from_user(&link, arg, sizeof(link)))
+		return -EFAULT;
+	if (!kagent_link_ok(&link))
+		return -EINVAL;
+	rtnl_lock();
+	dev = rtnl_dereference(port->dev);
+	if (dev && kagent_port_mode(port) == NDD_MODE_TUNNEL &&
+	    !kagent_session_revoked(session)) {
+		port->link = link;
+		if (link.link != NDD_LINK_UNKNOWN)
+			kagent_link_set(dev, link.link == NDD_LINK_UP);
+	}
+	rtnl_unlock();
+	return 0;
+}
+
+static long kagent_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct kagent_port *port = kagent_file(file)->port;
+	struct kagent_session *session;
+	void __user *user = (void __user *)arg;
+
+	switch (cmd) {
+	case NDD_GET_INFO:
+		return kagent_get_info(port, user);
+	case NDD_TAKE:
+		return kagent_ioctl_take(kagent_file(file), user);
+	default:
+		break;
+	}
+
+	session = kagent_hold(file);
+	if (IS_ERR(session))
+		return PTR_ERR(session);
+	switch (cmd) {
+	case NDD_START:
+		return kagent_port_start(port, session);
+	case NDD_GIVE_BACK:
+		set_bit(KAGENT_SESSION_GIVEN_BACK, &session->flags);
+		return 0;
+	case NDD_KICK:
+		return kagent_kick(session, arg);
+	case NDD_SET_EVENT:
+		return kagent_set_event(session, user);
+	case NDD_SET_LINK:
+		return kagent_set_link(session, user);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_operations kagent_fops = {
+	.owner = THIS_MODULE,
+	.open = kagent_open,
+	.flush = kagent_flush,
+	.release = kagent_close,
+	.mmap = kagent_mmap,
+	.unlocked_ioctl = kagent_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+/**
+ * kagent_node_create() - make /dev/ndd/<name>
+ * @port: port
+ *
+ * Return: 0 or an error
+ */
+int kagent_node_create(struct kagent_port *port)
+{
+	struct device *node;
+
+	if (port->minor >= KAGENT_NODES)
+		return -ENOSPC;
+	/* '!' becomes '/' */
+	node = device_create_with_groups(kagent_class, NULL,
+					 MKDEV(MAJOR(kagent_devt), port->minor),
+					 NULL, kagent_node_groups, "ndd!%s",
+					 port->name);
+	if (IS_ERR(node))
+		return PTR_ERR(node);
+	port->node = node;
+	return 0;
+}
+
+/**
+ * kagent_node_destroy() - remove it; files that are open stay
+ * @port: port
+ */
+void kagent_node_destroy(struct kagent_port *port)
+{
+	if (port->node)
+		device_unregister(port->node);
+	port->node = NULL;
+}
+
+/**
+ * kagent_chardev_init() - get numbers for the nodes
+ *
+ * Return: 0 or an error
+ */
+int kagent_chardev_init(void)
+{
+	int err;
+
+	kagent_class = kagent_class_create("ndd");
+	if (IS_ERR(kagent_class))
+		return PTR_ERR(kagent_class);
+	err = alloc_chrdev_region(&kagent_devt, 0, KAGENT_NODES, "ndd");
+	if (err)
+		goto err_class_destroy;
+	cdev_init(&kagent_cdev, &kagent_fops);
+	kagent_cdev.owner = THIS_MODULE;
+	err = cdev_add(&kagent_cdev, kagent_devt, KAGENT_NODES);
+	if (err)
+		goto err_unregister_region;
+	return 0;
+
+err_unregister_region:
+	unregister_chrdev_region(kagent_devt, KAGENT_NODES);
+err_class_destroy:
+	class_destroy(kagent_class);
+	return err;
+}
+
+/**
+ * kagent_chardev_exit() - give the numbers back
+ */
+void kagent_chardev_exit(void)
+{
+	cdev_del(&kagent_cdev);
+	unregister_chrdev_region(kagent_devt, KAGENT_NODES);
+	class_destroy(kagent_class);
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ethtool.c - ethtool of ndd0.
+ *
+ * Link settings are the lower's in direct mode and what the process has told in
+ * tunnel mode; unknown until then, never invented.
+ */
+#include <linux/ethtool.h>
+
+#include "session.h"
+
+struct kagent_stat {
+	const char *name;
+	size_t at;
+};
+
+#define QUEUE_STAT(name, field)						\
+	{ name, offsetof(struct kagent_queue, field) }
+#define NIC_STAT(field)							\
+	{ "nic_" #field, offsetof(struct ndd_stats, field) }
+
+static const struct kagent_stat kagent_queue_stats[] = {
+	QUEUE_STAT("ktx_frames", tx.frames),
+	QUEUE_STAT("ktx_octets", tx.octets),
+	QUEUE_STAT("ktx_wakeups", tx.wakeups),
+	QUEUE_STAT("krx_frames", rx.frames),
+	QUEUE_STAT("krx_octets", rx.octets),
+	QUEUE_STAT("krx_polls", rx.wakeups),
+};
+
+/* as the process last read them; 0 unless one has the port */
+static const struct kagent_stat kagent_nic_stats[] = {
+	NIC_STAT(rx_frames),
+	NIC_STAT(rx_octets),
+	NIC_STAT(tx_frames),
+	NIC_STAT(tx_octets),
+	NIC_STAT(rx_missed),
+	NIC_STAT(rx_errors),
+	NIC_STAT(app_rx_frames),
+	NIC_STAT(app_tx_frames),
+	NIC_STAT(app_rx_dropped),
+	NIC_STAT(krx_dropped),
+	NIC_STAT(backup_services),
+};
+
+#define KAGENT_STATS							\
+	(ARRAY_SIZE(kagent_queue_stats) + 2 * KAGENT_DROPS +		\
+	 ARRAY_SIZE(kagent_nic_stats))
+
+static void kagent_get_drvinfo(struct net_device *dev,
+			       struct ethtool_drvinfo *info)
+{
+	strscpy(info->driver, "kagent", sizeof(info->driver));
+	strscpy(info->bus_info, kagent_priv(dev)->port->name,
+		sizeof(info->bus_info));
+}
+
+static int kagent_get_sset_count(struct net_device *dev, int set)
+{
+	return set == ETH_SS_STATS ? KAGENT_STATS : -EOPNOTSUPP;
+}
+
+static void kagent_get_strings(struct net_device *dev, u32 set, u8 *data)
+{
+	int i;
+
+	if (set != ETH_SS_STATS)
+		return;
+	for (i = 0; i < ARRAY_SIZE(kagent_queue_stats); i++)
+		ethtool_sprintf(&data, "%s", kagent_queue_stats[i].name);
+	for (i = 0; i < KAGENT_DROPS; i++)
+		ethtool_sprintf(&data, "ktx_drop_%s", kagent_drop_name(i));
+	for (i = 0; i < KAGENT_DROPS; i++)
+		ethtool_sprintf(&data, "krx_drop_%s", kagent_drop_name(i));
+	for (i = 0; i < ARRAY_SIZE(kagent_nic_stats); i++)
+		ethtool_sprintf(&data, "%s", kagent_nic_stats[i].name);
+}
+
+static void kagent_get_stats(struct net_device *dev,
+			     struct ethtool_stats *unused, u64 *data)
+{
+	struct kagent_port *port = kagent_priv(dev)->port;
+	struct kagent_session *session = kagent_port_session_get(port);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(kagent_queue_stats); i++)
+		*data++ = kagent_sum(dev, kagent_queue_stats[i].at);
+	for (i = 0; i < KAGENT_DROPS; i++)
+		*data++ = kagent_sum(dev, offsetof(struct kagent_queue,
+						   tx.drops[i]));
+	for (i = 0; i < KAGENT_DROPS; i++)
+		*data++ = kagent_sum(dev, offsetof(struct kagent_queue,
+						   rx.drops[i]));
+	for (i = 0; i < ARRAY_SIZE(kagent_nic_stats); i++) {
+		u64 *value = session ? (void *)session->stats +
+				       kagent_nic_stats[i].at : NULL;
+
+		*data++ = value ? READ_ONCE(*value) : 0;
+	}
+	if (session)
+		kagent_session_put(session);
+}
+
+static u8 kagent_duplex(u32 duplex)
+{
+	switch (duplex) {
+	case NDD_DUPLEX_HALF:
+		return DUPLEX_HALF;
+	case NDD_DUPLEX_FULL:
+		return DUPLEX_FULL;
+	default:
+		return DUPLEX_UNKNOWN;
+	}
+}
+
+static int kagent_get_link_ksettings(struct net_device *dev,
+				     struct ethtool_link_ksettings *cmd)
+{
+	struct kagent_port *port = kagent_priv(dev)->port;
+	const struct kagent_provider_ops *ops = rtnl_dereference(port->ops);
+	const struct ndd_link *link = &port->link;
+
+	if (kagent_port_mode(port) == NDD_MODE_DIRECT && ops)
+		return ops->get_link_ksettings(port, cmd);
+	cmd->base.speed = link->speed_mbps ?: SPEED_UNKNOWN;
+	cmd->base.duplex = kagent_duplex(link->duplex);
+	/* 0: unknown; ethtool knows off and on only */
+	cmd->base.autoneg = link->autoneg > 1 ? AUTONEG_ENABLE :
+						AUTONEG_DISABLE;
+	cmd->base.port = PORT_OTHER;
+	return 0;
+}
+
+const struct ethtool_ops kagent_ethtool_ops = {
+	.get_drvinfo = kagent_get_drvinfo,
+	.get_link = ethtool_op_get_link,
+	.get_link_ksettings = kagent_get_link_ksettings,
+	.get_sset_count = kagent_get_sset_count,
+	.get_strings = kagent_get_strings,
+	.get_ethtool_stats = kagent_get_stats,
+	.get_ts_info = ethtool_op_get_ts_info,
+};

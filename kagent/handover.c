@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * handover.c - the port's work: take, start, end, restore, one step at a time.
+ *
+ * All of it in process context, under port->handover and nothing else; rtnl is
+ * taken for the moments in which ndd0's queue is opened or closed. The provider's
+ * long operations run in between.
+ */
+#include <linux/module.h>
+#include <linux/rtnetlink.h>
+
+#include "session.h"
+
+static unsigned int start_timeout_ms = 10000;
+module_param(start_timeout_ms, uint, 0644);
+MODULE_PARM_DESC(start_timeout_ms, "NDD_TAKE to NDD_START, at most");
+
+/* After a revocation the holder has this long to close the device before the
+ * port is called held: an exiting process closes within milliseconds, one that
+ * was killed in a core dump takes longer.
+ */
+#define KAGENT_GRACE_MS		1000
+#define KAGENT_GRACE_KILLED_MS	5000
+
+/* Restore is tried again after 1 s, 2 s, 4 s, ... and then each minute. */
+#define KAGENT_RETRY_MS		1000
+#define KAGENT_RETRY_MAX_MS	60000
+
+static unsigned long kagent_backoff(unsigned int tries)
+{
+	unsigned int ms = KAGENT_RETRY_MAX_MS;
+
+	if (tries < ilog2(KAGENT_RETRY_MAX_MS / KAGENT_RETRY_MS))
+		ms = KAGENT_RETRY_MS << tries;
+	return msecs_to_jiffies(ms);
+}
+
+static bool kagent_overdue(const struct kagent_port *port)
+{
+	return time_after_eq(jiffies, port->deadline);
+}
+
+static bool kagent_device_is_open(struct kagent_port *port)
+{
+	bool open;
+
+	spin_lock_bh(&port->lock);
+	open = port->device_open;
+	spin_unlock_bh(&port->lock);
+	return open;
+}
+
+/* The process has the port from here on, though not yet the device. */
+static int kagent_take_enter(struct kagent_port *port,
+			     struct kagent_session *session,
+			     struct kagent_msg *msg)
+{
+	struct net_device *dev;
+	bool ready;
+
+	rtnl_lock();
+	dev = rtnl_dereference(port->dev);
+	spin_lock_bh(&port->lock);
+	ready = dev && port->mode == NDD_MODE_DIRECT && !port->session &&
+		!test_bit(KAGENT_SESSION_ABANDONED, &session->flags);
+	if (ready) {
+		kagent_session_get(session);
+		port->session = session;
+		port->end_reason = NDD_REASON_NONE;
+	}
+	spin_unlock_bh(&port->lock);
+	if (!ready) {
+		rtnl_unlock();
+		kagent_msg_set(msg, "%s: it changed while it was being taken; try again",
+			       port->name);
+		return -EBUSY;
+	}
+	kagent_port_event(port, KAGENT_EV_TAKE, NDD_REASON_TAKEN);
+	kagent_link_hold(dev);
+	kagent_queue_update(dev);
+	kagent_config_changed(dev);
+	rtnl_unlock();
+	return 0;
+}
+
+static int kagent_take(struct kagent_port *port,
+		       struct kagent_take_request *request)
+{
+	const struct kagent_provider_ops *ops = kagent_port_ops_get(port);
+	int err;
+
+	if (!ops) {
+		kagent_msg_set(&request->msg,
+			       "%s: no module provides the device; load nddcore",
+			       port->name);
+		return -ENODEV;
+	}
+	memset(port->phases, 0, sizeof(port->phases));
+	kagent_phase(port, KAGENT_PHASE_TAKE_BEGIN);
+	err = ops->take_check(port, &request->msg);
+	if (!err)
+		err = kagent_take_enter(port, request->session, &request->msg);
+	if (err) {
+		kagent_port_ops_put(ops);
+		return err;
+	}
+	port->held_ops = ops;
+	err = ops->take(port, &request->take, &request->msg);
+	if (err)
+		kagent_port_end(port, request->session,
+				NDD_REASON_TAKE_FAILED);
+	else if (test_bit(KAGENT_SESSION_ABANDONED, &request->session->flags))
+		kagent_port_end(port, request->session, NDD_REASON_DIED);
+	port->deadline = jiffies + msecs_to_jiffies(start_timeout_ms);
+	return err;
+}
+
+/**
+ * kagent_port_start() - the process serves the rings (NDD_START)
+ * @port: port
+ * @session: the caller's hold
+ *
+ * Return: 0, or -EIO if the hold is over or the device not open, -EALREADY
+ */
+int kagent_port_start(struct kagent_port *port, struct kagent_session *session)
+{
+	struct net_device *dev;
+	int err = -EIO;
+
+	mutex_lock(&port->handover);
+	rtnl_lock();
+	dev = rtnl_dereference(port->dev);
+	spin_lock_bh(&port->lock);
+	if (dev && port->session == session && !port->end_reason &&
+	    port->device_open)
+		err = port->mode == NDD_MODE_TAKING ? 0 : -EALREADY;
+	spin_unlock_bh(&port->lock);
+	if (!err)
+		err = kagent_tunnel_open(dev, session);
+	if (!err) {
+		kagent_phase(port, KAGENT_PHASE_TAKE_STARTED);
+		kagent_watchdog_start(session);
+		kagent_port_event(port, KAGENT_EV_START, NDD_REASON_STARTED);
+		kagent_link_served(dev);
+	}
+	rtnl_unlock();
+	mutex_unlock(&port->handover);
+	return err;
+}
+
+/* No new users, then off with the device, then whoever still holds it. */
+static void kagent_end(struct kagent_port *port, struct kagent_session *session,
+		       enum ndd_reason reason)
+{
+	unsigned int grace = KAGENT_GRACE_MS;
+	struct net_device *dev;
+
+	set_bit(KAGENT_SESSION_REVOKED, &session->flags);
+	kagent_watchdog_stop(session);
+	rtnl_lock();
+	kagent_port_event(port, KAGENT_EV_END, reason);
+	dev = rtnl_dereference(port->dev);
+	if (dev) {
+		kagent_link_hold(dev);
+		kagent_tunnel_close(dev);
+	}
+	rtnl_unlock();
+
+	port->held_ops->revoke(port);
+	if (reason == NDD_REASON_DEBUGGER) {
+		grace = 0;
+	} else if (kagent_reason_kills(reason) && kagent_device_is_open(port)) {
+		port->held_ops->kill(port);
+		grace = KAGENT_GRACE_KILLED_MS;
+	}
+	port->deadline = jiffies + msecs_to_jiffies(grace);
+}
+
+static void kagent_release(struct kagent_port *port)
+{
+	struct kagent_session *session;
+	bool unlinked;
+
+	spin_lock_bh(&port->lock);
+	session = port->session;
+	port->session = NULL;
+	unlinked = port->unlinked;
+	spin_unlock_bh(&port->lock);
+	if (session)
+		kagent_session_put(session);
+	kagent_port_ops_put(port->held_ops);
+	port->held_ops = NULL;
+	port->tries = 0;
+	if (unlinked)
+		kagent_port_unlist(port);
+}
+
+static void kagent_serve_direct(struct kagent_port *port)
+{
+	struct net_device *dev;
+
+	rtnl_lock();
+	dev = rtnl_dereference(port->dev);
+	if (dev)
+		kagent_link_served(dev);
+	rtnl_unlock();
+}
+
+static void kagent_restore(struct kagent_port *port)
+{
+	enum ndd_reason reason = port->reason;
+	enum kagent_event event;
+	struct kagent_step step;
+	int err;
+
+	clear_bit(KAGENT_ASK_RETRY, &port->asked);
+	WRITE_ONCE(port->restoring, true);
+	err = port->held_ops->restore(port);
+	WRITE_ONCE(port->restoring, false);
+	switch (err) {
+	case 0:
+		event = READ_ONCE(port->unlinked) ? KAGENT_EV_UNLINKED :
+						    KAGENT_EV_RESTORED;
+		reason = NDD_REASON_RESTORED;
+		break;
+	case -EBUSY:
+		event = KAGENT_EV_STILL_OPEN;
+		break;
+	case -EPERM:
+		event = KAGENT_EV_FOREIGN;
+		reason = NDD_REASON_ADMIN;
+		break;
+	case -ENODEV:
+		event = KAGENT_EV_GONE;
+		reason = NDD_REASON_DEVICE_GONE;
+		break;
+	default:
+		pr_err("kagent: %s: restore failed (%d), try %u\n", port->name,
+		       err, port->tries + 1);
+		event = KAGENT_EV_FAILED;
+		reason = NDD_REASON_RESTORE_FAILED;
+	}
+	port->deadline = jiffies + kagent_backoff(port->tries++);
+	step = kagent_port_event(port, event, reason);
+	if (step.actions & KAGENT_DO_DIRECT)
+		kagent_serve_direct(port);
+	if (step.actions & KAGENT_DO_RELEASE)
+		kagent_release(port);
+}
+
+/* RESTORING: restore as soon as nobody has the device open. */
+static void kagent_step_restoring(struct kagent_port *port)
+{
+	if (!kagent_device_is_open(port)) {
+		kagent_restore(port);
+	} else if (kagent_overdue(port)) {
+		pr_warn("kagent: %s: process %d still has the device open\n",
+			port->name, port->held_ops->holder(port));
+		kagent_port_event(port, KAGENT_EV_STILL_OPEN, port->reason);
+	}
+}
+
+/* One look at the port. Return: look again at once. */
+static bool kagent_step(struct kagent_port *port)
+{
+	struct kagent_session *session;
+	enum ndd_reason end;
+	enum ndd_mode mode;
+	bool open;
+
+	spin_lock_bh(&port->lock);
+	mode = port->mode;
+	end = port->end_reason;
+	session = port->session;
+	open = port->device_open;
+	spin_unlock_bh(&port->lock);
+
+	switch (mode) {
+	case NDD_MODE_TAKING:
+		if (!end && kagent_overdue(port)) {
+			end = kagent_owner_traced(session->owner) ?
+				NDD_REASON_DEBUGGER : NDD_REASON_TAKE_TIMEOUT;
+			return kagent_port_end(port, session, end);
+		}
+		fallthrough;
+	case NDD_MODE_TUNNEL:
+		if (test_and_clear_bit(KAGENT_ASK_WARN, &port->asked))
+			kagent_genl_announce(port, mode,
+					     READ_ONCE(session->warned));
+		if (!end)
+			return false;
+		kagent_end(port, session, end);
+		return true;
+	case NDD_MODE_HELD:
+	case NDD_MODE_RESTORING:
+		if (open &&
+		    test_and_clear_bit(KAGENT_ASK_KILL, &port->asked))
+			port->held_ops->kill(port);
+		if (mode == NDD_MODE_RESTORING) {
+			kagent_step_restoring(port);
+			return false;
+		}
+		if (open ||
+		    (!test_and_clear_bit(KAGENT_ASK_RETRY, &port->asked) &&
+		     !kagent_overdue(port)))
+			return false;
+		kagent_port_event(port, KAGENT_EV_CLOSED, port->reason);
+		return true;
+	case NDD_MODE_LOST:
+		if (test_and_clear_bit(KAGENT_ASK_RETRY, &port->asked) ||
+		    kagent_overdue(port))
+			kagent_restore(port);
+		return false;
+	case NDD_MODE_NONE:
+	case NDD_MODE_DIRECT:
+	case NDD_MODE_UNBOUND:
+		if (test_and_clear_bit(KAGENT_ASK_GONE, &port->asked))
+			kagent_port_event(port, KAGENT_EV_GONE,
+					  NDD_REASON_DEVICE_GONE);
+		/* found its lower by itself while it was lost */
+		if (session)
+			kagent_release(port);
+		return false;
+	}
+	return false;
+}
+
+/* Modes that end by themselves at port->deadline. */
+static bool kagent_has_deadline(struct kagent_port *port)
+{
+	switch (kagent_port_mode(port)) {
+	case NDD_MODE_TAKING:
+	case NDD_MODE_LOST:
+		return true;
+	case NDD_MODE_RESTORING:
+		return kagent_device_is_open(port);
+	case NDD_MODE_HELD:
+		return !kagent_device_is_open(port);
+	default:
+		return false;
+	}
+}
+
+/**
+ * kagent_port_work() - the port's work
+ * @work: port->work
+ */
+void kagent_port_work(struct work_struct *work)
+{
+	struct kagent_port *port =
+		container_of(to_delayed_work(work), struct kagent_port, work);
+	struct kagent_take_request *request;
+	int err = 0;
+
+	mutex_lock(&port->handover);
+	spin_lock_bh(&port->lock);
+	request = port->request;
+	port->request = NULL;
+	spin_unlock_bh(&port->lock);
+	if (request)
+		err = kagent_take(port, request);
+	while (kagent_step(port))
+		;
+	/* a failed take is answered when the port is back */
+	if (request)
+		kagent_take_finish(port, request, err);
+	if (kagent_has_deadline(port)) {
+		long left = port->deadline - jiffies;
+
+		kagent_port_wake(port, max(left, 1L));
+	}
+	mutex_unlock(&port->handover);
+	kagent_port_put(port);
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * rx.c - from the process to the stack: KRX -> skb -> GRO, in NAPI.
+ *
+ * Each descriptor is copied once and checked (desc_check.c); the frame is copied
+ * out of the pool before anything looks into it, since the process can write
+ * there at any time; its buffers go back by KRX_FREE.
+ */
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+#include <linux/virtio_net.h>
+
+#include "ring.h"
+#include "session.h"
+
+/* Frames up to this go into one piece of memory, others into pages. */
+#define KAGENT_RX_LINEAR						\
+	(SKB_WITH_OVERHEAD(PAGE_SIZE) - NET_SKB_PAD - NET_IP_ALIGN)
+
+/* Linear part of the others: no header we know of is longer. */
+#define KAGENT_RX_HEAD	256
+
+static_assert(KAGENT_PIECES_MAX * NDD_BUF_SIZE >= NDD_FRAME_MAX);
+static_assert(MAX_SKB_FRAGS * PAGE_SIZE >= NDD_FRAME_MAX - KAGENT_RX_HEAD);
+
+static struct sk_buff *kagent_rx_alloc(struct kagent_queue *queue, u32 len)
+{
+	const u32 headroom = NET_SKB_PAD + NET_IP_ALIGN;
+	struct sk_buff *skb;
+	int err;
+
+	if (likely(len <= KAGENT_RX_LINEAR)) {
+		skb = napi_alloc_skb(&queue->napi, len);
+		if (skb)
+			skb_put(skb, len);
+		return skb;
+	}
+	skb = alloc_skb_with_frags(headroom + KAGENT_RX_HEAD,
+				   len - KAGENT_RX_HEAD,
+				   PAGE_ALLOC_COSTLY_ORDER, &err,
+				   GFP_ATOMIC | __GFP_NOWARN);
+	if (!skb)
+		return NULL;
+	skb_reserve(skb, headroom);
+	skb_put(skb, KAGENT_RX_HEAD);
+	skb->data_len = len - KAGENT_RX_HEAD;
+	skb->len = len;
+	skb->dev = queue->dev;
+	return skb;
+}
+
+/* From here on only private memory is looked at. */
+static struct sk_buff *kagent_rx_copy(struct kagent_queue *queue)
+{
+	struct kagent_session *session = queue->rings->session;
+	const struct kagent_frame *frame = &queue->rings->frame;
+	struct sk_buff *skb = kagent_rx_alloc(queue, frame->len);
+	u32 i, at = 0;
+
+	if (!skb)
+		return NULL;
+	for (i = 0; i < frame->count; i++) {
+		const struct kagent_piece *piece = &frame->piece[i];
+
+		/* cannot fail: within the skb's length */
+		skb_store_bits(skb, at, kagent_buf(session, piece->index) +
+			       piece->offset, piece->len);
+		at += piece->len;
+	}
+	return skb;
+}
+
+static bool kagent_rx_offload(struct sk_buff *skb, const struct ndd_desc *desc)
+{
+	struct virtio_net_hdr hdr = {
+		.flags = desc->flags & NDD_DESC_NEEDS_CSUM ?
+			 VIRTIO_NET_HDR_F_NEEDS_CSUM : 0,
+		.gso_type = desc->gso_type,
+		.hdr_len = __cpu_to_virtio16(true, desc->hdr_len),
+		.gso_size = __cpu_to_virtio16(true, desc->gso_size),
+		.csum_start = __cpu_to_virtio16(true, desc->csum_start),
+		.csum_offset = __cpu_to_virtio16(true, desc->csum_offset),
+	};
+	int err;
+
+	/* its offsets count from the L2 header */
+	__skb_push(skb, ETH_HLEN);
+	err = virtio_net_hdr_to_skb(skb, &hdr, true);
+	__skb_pull(skb, ETH_HLEN);
+	if (err)
+		return false;
+	if (desc->flags & NDD_DESC_CSUM_VALID &&
+	    skb->ip_summed == CHECKSUM_NONE)
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	if (desc->flags & NDD_DESC_VLAN)
+		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), desc->vlan_tci);
+	return true;
+}
+
+static void kagent_rx_drop(struct kagent_queue *queue, enum kagent_drop reason)
+{
+	kagent_drop(&queue->rx, reason);
+	dev_core_stats_rx_dropped_inc(queue->dev);
+}
+
+static void kagent_rx_deliver(struct kagent_queue *queue)
+{
+	const struct kagent_frame *frame = &queue->rings->frame;
+	struct net_device *dev = queue->dev;
+	struct sk_buff *skb;
+
+	if (unlikely(!netif_running(dev))) {
+		kagent_rx_drop(queue, KAGENT_DROP_DOWN);
+		return;
+	}
+	skb = kagent_rx_copy(queue);
+	if (unlikely(!skb)) {
+		kagent_rx_drop(queue, KAGENT_DROP_NOMEM);
+		return;
+	}
+	skb->protocol = eth_type_trans(skb, dev);
+	if (queue->rings->session->view.features & NDD_F_OFFLOAD &&
+	    !kagent_rx_offload(skb, &frame->first)) {
+		kagent_rx_drop(queue, KAGENT_DROP_OFFLOAD);
+		dev_kfree_skb_any(skb);
+		return;
+	}
+	skb_record_rx_queue(skb, queue->index);
+	dev_sw_netstats_rx_add(dev, frame->len);
+	u64_stats_update_begin(&queue->rx.sync);
+	u64_stats_inc(&queue->rx.frames);
+	u64_stats_add(&queue->rx.octets, frame->len);
+	u64_stats_update_end(&queue->rx.sync);
+	napi_gro_receive(&queue->napi, skb);
+}
+
+/* The caller has made sure of the room. */
+static void kagent_rx_give_back(struct kagent_rings *rings)
+{
+	struct kagent_ring *back = &rings->krx_free;
+	u64 *entries = back->entries;
+	u32 i;
+
+	for (i = 0; i < rings->frame.count; i++)
+		entries[kagent_ring_slot(back->index++, back->size)] =
+			kagent_addr(rings->frame.piece[i].index, 0);
+	kagent_frame_reset(&rings->frame);
+}
+
+/* Reads each octet of a shared descriptor exactly once. */
+static void kagent_desc_read(struct ndd_desc *to, const void *from)
+{
+	const u64 *words = from;
+	u64 copy[sizeof(*to) / sizeof(u64)];
+	unsigned int i;
+
+	static_assert(sizeof(*to) == sizeof(copy));
+	for (i = 0; i < ARRAY_SIZE(copy); i++)
+		copy[i] = READ_ONCE(words[i]);
+	memcpy(to, copy, sizeof(*to));
+}
+
+static int kagent_rx(struct kagent_queue *queue, int budget)
+{
+	struct kagent_rings *rings = queue->rings;
+	struct kagent_session *session = rings->session;
+	struct kagent_ring *krx = &rings->krx, *back = &rings->krx_free;
+	const struct ndd_desc *entries = krx->entries;
+	u32 used, space, consumed = krx->index;
+	int done = 0;
+
+	if (!kagent_ring_load(session, krx, "KRX", &used) ||
+	    !kagent_ring_space(session, back, "KRX_FREE", &space))
+		return 0;
+	/* a piece is taken only if there is room for all that are kept */
+	while (used && done < budget && space > rings->frame.count) {
+		struct ndd_desc desc;
+		enum kagent_verdict verdict;
+
+		kagent_desc_read(&desc, &entries[kagent_ring_slot(krx->index++,
+								  krx->size)]);
+		used--;
+		verdict = kagent_frame_add(&rings->frame, &desc,
+					   &session->view);
+		if (verdict == KAGENT_MORE)
+			continue;
+		if (verdict == KAGENT_FRAME)
+			kagent_rx_deliver(queue);
+		else if (verdict == KAGENT_DROP)
+			kagent_rx_drop(queue, rings->frame.reason);
+		space -= rings->frame.count;
+		kagent_rx_give_back(rings);
+		done++;
+	}
+	if (krx->index == consumed)
+		return 0;
+	smp_store_release(back->producer, back->index);	/* (A) */
+	smp_store_release(krx->consumer, krx->index);
+	smp_mb();	/* (C) */
+	if (READ_ONCE(*back->flags) & NDD_RING_NEED_WAKEUP)
+		kagent_signal(rings);
+	return done;
+}
+
+static void kagent_poll_done(struct kagent_queue *queue)
+{
+	struct netdev_queue *txq;
+
+	if (!kagent_ring_ready(&queue->rings->ktx_done))
+		return;
+	txq = netdev_get_tx_queue(queue->dev, queue->index);
+	__netif_tx_lock(txq, smp_processor_id());
+	kagent_tx_reap(queue);
+	__netif_tx_unlock(txq);
+}
+
+/* Ask for kicks, then look once more. Return: there is nothing left to do. */
+static bool kagent_poll_sleep(struct kagent_queue *queue)
+{
+	struct kagent_rings *rings = queue->rings;
+	struct kagent_session *session = rings->session;
+	bool starved = kagent_tx_starved(queue);
+	u32 space;
+
+	rings->asleep = true;
+	WRITE_ONCE(*rings->krx.flags, NDD_RING_NEED_WAKEUP);
+	if (starved)
+		WRITE_ONCE(*rings->ktx_done.flags, NDD_RING_NEED_WAKEUP);
+	smp_mb();	/* (D) */
+	if (test_bit(KAGENT_SESSION_BROKEN, &session->flags))
+		return true;
+	if (starved && kagent_ring_ready(&rings->ktx_done))
+		return false;
+	/* with KRX_FREE full we wait for the process, who kicks when it sends */
+	return !kagent_ring_ready(&rings->krx) ||
+	       !kagent_ring_space(session, &rings->krx_free, "KRX_FREE",
+				  &space) ||
+	       space <= rings->frame.count;
+}
+
+/**
+ * kagent_poll() - NAPI poll of a queue pair in tunnel mode
+ * @napi: the queue's
+ * @budget: frames
+ *
+ * Return: frames; @budget: more to do
+ */
+int kagent_poll(struct napi_struct *napi, int budget)
+{
+	struct kagent_queue *queue =
+		container_of(napi, struct kagent_queue, napi);
+	struct kagent_rings *rings = queue->rings;
+	int done;
+
+	if (rings->asleep) {
+		rings->asleep = false;
+		WRITE_ONCE(*rings->krx.flags, 0);
+		WRITE_ONCE(*rings->ktx_done.flags, 0);
+	}
+	u64_stats_update_begin(&queue->rx.sync);
+	u64_stats_inc(&queue->rx.wakeups);
+	u64_stats_update_end(&queue->rx.sync);
+	kagent_poll_done(queue);
+	if (unlikely(!budget))
+		return 0;
+	done = kagent_rx(queue, budget);
+	if (done < budget && kagent_poll_sleep(queue))
+		napi_complete_done(napi, done);
+	else
+		done = budget;
+	return done;
+}

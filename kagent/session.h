@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * session.h - one process's hold of a port: its memory, rings and deadlines.
+ *
+ * The kernel's truth is in here: private indices and who owns which buffer. What
+ * stands in the ctrl area is for the other side to read, never for the kernel to
+ * believe.
+ */
+#ifndef KAGENT_SESSION_H
+#define KAGENT_SESSION_H
+
+#include "kagent.h"
+
+/* ---- pool.c: pages for the NIC, and the two areas it never sees ---- */
+
+/* A run of pages that are contiguous in physical memory. */
+struct kagent_run {
+	struct page *page;
+	u32 count;
+	u32 first;		/* page of the pool */
+};
+
+struct kagent_pool {
+	u32 count;		/* pages */
+	u32 runs_count;
+	struct kagent_run *runs;
+	struct page **pages;
+};
+
+int kagent_pool_create(struct kagent_pool *pool, u32 count);
+void kagent_pool_destroy(struct kagent_pool *pool);
+int kagent_pool_map(struct kagent_pool *pool, struct iommu_domain *domain,
+		    u64 iova);
+void kagent_pool_unmap(struct kagent_pool *pool, struct iommu_domain *domain,
+		       u64 iova);
+int kagent_pool_mmap(struct kagent_pool *pool, struct vm_area_struct *vma,
+		     u64 first);
+
+/* Where the NIC sees the pool: clear of the interrupt range 0xfee00000 of x86,
+ * within reach of 32-bit NICs, aligned for the IOMMU's large pages.
+ */
+#define KAGENT_POOL_IOVA	0x10000000ULL
+#define KAGENT_POOL_IOVA_END	0xf0000000ULL
+
+/* ---- rings.c: the kernel's ends ---- */
+
+struct kagent_ring {
+	u32 *producer;		/* shared */
+	u32 *consumer;		/* shared */
+	u32 *flags;		/* shared, the consumer's */
+	void *entries;		/* shared */
+	u32 size;
+	u32 index;		/* ours, producer or consumer; only ever stored */
+};
+
+struct kagent_rings {
+	struct kagent_session *session;
+	struct eventfd_ctx __rcu *event;
+
+	/* transmit, under the queue's tx lock */
+	struct kagent_ring ktx ____cacheline_aligned_in_smp;
+	struct kagent_ring ktx_done;
+	u32 first_buf;		/* of the kernel's buffers of this queue */
+	u32 buf_count;
+	u32 free_count;
+	u32 *free;		/* stack of buffer indices */
+
+	/* receive, in NAPI */
+	struct kagent_ring krx ____cacheline_aligned_in_smp;
+	struct kagent_ring krx_free;
+	struct kagent_frame frame;
+	bool asleep;		/* our NEED_WAKEUP flags are set */
+};
+
+/* ---- session ---- */
+
+enum {
+	KAGENT_SESSION_REVOKED,	/* flags: no new use of any kind */
+	KAGENT_SESSION_GIVEN_BACK, /* NDD_GIVE_BACK was called */
+	KAGENT_SESSION_BROKEN,	/* the protocol was broken; told once */
+	KAGENT_SESSION_ABANDONED, /* the taker was killed in NDD_TAKE */
+};
+
+struct kagent_session {
+	/* fast path */
+	struct kagent_pool pool;
+	u32 nic_pages;
+	u32 queues;
+	struct kagent_pool_view view;
+	struct kagent_rings *rings;
+	u32 *ktx_len;		/* octets in a kernel buffer in flight */
+	unsigned long flags;	/* KAGENT_SESSION_* bits */
+
+	/* slow path */
+	struct kref ref;
+	struct kagent_port *port;
+	fl_owner_t files;	/* the owner's; compared, never followed */
+	struct pid *owner;
+	u8 *owners;		/* view.owner */
+	u32 kernel_bufs;
+	u32 ring_size;
+	struct mutex map_lock;
+	struct iommu_domain *domain;	/* map_lock; pool is mapped there */
+
+	struct kagent_pool ctrl_pages;
+	struct kagent_pool state_pages;
+	void *ctrl;		/* kernel's mapping of ctrl_pages */
+	struct ndd_health *health;
+	struct ndd_config *config;
+	struct ndd_stats *stats;
+	spinlock_t config_lock;
+	u32 config_seq;		/* config_lock */
+
+	/* watchdog.c; the timer's own but for the settings */
+	struct ndd_watch watch;
+	struct hrtimer timer;
+	ktime_t period;
+	struct kagent_alive {
+		u32 progress;
+		ktime_t since;
+		bool warned;
+	} service, app;
+	u32 ktx_consumer;
+	enum ndd_reason silent;	/* why the service counts as silent */
+	u32 warned;
+};
+
+/* What a take asks for, checked. */
+struct kagent_session_spec {
+	u64 features;
+	u32 queues;
+	u32 ring_size;
+	u32 buf_count;
+	u32 kernel_bufs;
+	u32 nic_pages;
+	u32 state_pages;
+	struct ndd_watch watch;
+};
+
+struct kagent_session *
+kagent_session_create(struct kagent_port *port,
+		      const struct kagent_session_spec *spec);
+void kagent_session_get(struct kagent_session *session);
+void kagent_session_put(struct kagent_session *session);
+int kagent_session_mmap(struct kagent_session *session,
+			struct vm_area_struct *vma);
+void kagent_session_tell(struct kagent_session *session, u32 mode, u32 reason);
+int kagent_session_set_event(struct kagent_session *session, u32 queue,
+			     int fd);
+
+static inline bool kagent_session_revoked(const struct kagent_session *session)
+{
+	return test_bit(KAGENT_SESSION_REVOKED, &session->flags);
+}
+
+/* Address of a buffer; the process can write it at any time. */
+static inline void *kagent_buf(const struct kagent_session *session, u32 index)
+{
+	return page_address(session->pool.pages[session->nic_pages + index]);
+}
+
+/* rings.c */
+size_t kagent_ctrl_size(const struct kagent_session_spec *spec);
+int kagent_rings_create(struct kagent_session *session,
+			const struct kagent_session_spec *spec);
+void kagent_rings_destroy(struct kagent_session *session);
+void kagent_signal(struct kagent_rings *rings);
+void kagent_protocol_broken(struct kagent_session *session, const char *ring);
+bool kagent_ring_ready(const struct kagent_ring *ring);
+bool kagent_ring_load(struct kagent_session *session, struct kagent_ring *ring,
+		      const char *name, u32 *used);
+bool kagent_ring_space(struct kagent_session *session,
+		       struct kagent_ring *ring, const char *name, u32 *space);
+
+/* tx.c, rx.c */
+netdev_tx_t kagent_tx(struct kagent_queue *queue, struct sk_buff *skb);
+void kagent_tx_reap(struct kagent_queue *queue);
+bool kagent_tx_starved(const struct kagent_queue *queue);
+int kagent_poll(struct napi_struct *napi, int budget);
+
+#endif /* KAGENT_SESSION_H */

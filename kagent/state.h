@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * state.h - a port's modes: what may happen when, and what is to be done then.
+ *
+ * Pure: state.c has a table and no kernel in it; it is built in user space for
+ * tests too. handover.c feeds it events and does the actions.
+ */
+#ifndef KAGENT_STATE_H
+#define KAGENT_STATE_H
+
+#include <linux/types.h>
+#include <linux/ndd.h>
+#ifndef __KERNEL__
+#include <stdbool.h>
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KAGENT_MODES	(NDD_MODE_UNBOUND + 1)
+#define KAGENT_REASONS	(NDD_REASON_ADMIN + 1)
+
+enum kagent_event {
+	KAGENT_EV_LOWER_UP,	/* a lower was linked to ndd0 */
+	KAGENT_EV_LOWER_GONE,	/* it was unlinked */
+	KAGENT_EV_TAKE,		/* a process asked, and nothing is against it */
+	KAGENT_EV_START,	/* the process serves the rings */
+	KAGENT_EV_END,		/* the hold is over, whatever the cause */
+	KAGENT_EV_STILL_OPEN,	/* somebody keeps the device open */
+	KAGENT_EV_CLOSED,	/* not any more */
+	KAGENT_EV_RESTORED,	/* the in-kernel driver serves again */
+	KAGENT_EV_UNLINKED,	/* it does, but ndd0 was deleted meanwhile */
+	KAGENT_EV_FAILED,	/* restore failed */
+	KAGENT_EV_FOREIGN,	/* an administrator has bound another driver */
+	KAGENT_EV_GONE,		/* the device does not exist any more */
+	KAGENT_EVENTS
+};
+
+/* What the table asks for on an event, in this order. */
+#define KAGENT_DO_TAKE		(1U << 0) /* release the in-kernel driver */
+#define KAGENT_DO_TUNNEL	(1U << 1) /* open ndd0's queue to the rings */
+#define KAGENT_DO_REVOKE	(1U << 2) /* close it, cut the process off */
+#define KAGENT_DO_RESTORE	(1U << 3) /* bring the driver back, once closed */
+#define KAGENT_DO_RETRY		(1U << 4) /* again later */
+#define KAGENT_DO_DIRECT	(1U << 5) /* open ndd0's queue to the lower */
+#define KAGENT_DO_RELEASE	(1U << 6) /* forget the process and its memory */
+
+/**
+ * struct kagent_step - what one event does in one mode
+ * @valid: the event is meaningful in this mode; otherwise nothing changes
+ * @next: enum ndd_mode afterwards
+ * @actions: KAGENT_DO_*
+ */
+struct kagent_step {
+	bool valid;
+	__u8 next;
+	__u8 actions;
+};
+
+struct kagent_step kagent_state_step(enum ndd_mode mode,
+				     enum kagent_event event);
+
+/* Is the holder killed if it still has the device open? Not one that ended by
+ * itself (what is left is a stranger), nor one that a debugger holds.
+ */
+bool kagent_reason_kills(enum ndd_reason reason);
+
+/* In lower case, as sysfs, the log and uevents show them; "?" if out of range. */
+const char *kagent_mode_name(unsigned int mode);
+const char *kagent_reason_name(unsigned int reason);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* KAGENT_STATE_H */

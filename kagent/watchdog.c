@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * watchdog.c - is the owner of a port still serving it?
+ *
+ * A timer looks four times in an interval. Silence is measured from the look at
+ * which the last progress was seen: a warning comes after 1 to 1 1/2 intervals,
+ * the end after 1 1/2 to 2.
+ *
+ *	 progress     1           1 1/2        2   intervals
+ *	----|----------|------------|----------|---->
+ *		       [ warning    ][  end    ]
+ */
+#include <linux/hrtimer.h>
+#include <linux/sched/signal.h>
+
+#include "session.h"
+#include "trace.h"
+
+#define KAGENT_LOOKS	4	/* in an interval */
+
+enum kagent_stop {
+	KAGENT_RUNS,
+	KAGENT_STOPPED,		/* SIGSTOP and its like */
+	KAGENT_TRACED,		/* by a debugger */
+};
+
+/* How are the owner's threads stopped, if they are? */
+static enum kagent_stop kagent_owner_stopped(struct pid *owner)
+{
+	enum kagent_stop stop = KAGENT_RUNS;
+	struct task_struct *leader, *thread;
+
+	rcu_read_lock();
+	leader = pid_task(owner, PIDTYPE_TGID);
+	if (leader) {
+		for_each_thread(leader, thread) {
+			if (READ_ONCE(thread->ptrace) &&
+			    task_is_traced(thread)) {
+				stop = KAGENT_TRACED;
+				break;
+			}
+		}
+		if (stop == KAGENT_RUNS &&
+		    READ_ONCE(leader->signal->flags) & SIGNAL_STOP_STOPPED)
+			stop = KAGENT_STOPPED;
+	}
+	rcu_read_unlock();
+	return stop;
+}
+
+/**
+ * kagent_owner_traced() - does a debugger hold one of the owner's threads?
+ * @owner: thread group
+ *
+ * Return: it does
+ */
+bool kagent_owner_traced(struct pid *owner)
+{
+	return kagent_owner_stopped(owner) == KAGENT_TRACED;
+}
+
+static void kagent_alive(struct kagent_alive *alive, ktime_t now)
+{
+	alive->since = now;
+	alive->warned = false;
+}
+
+/* Return: the time is up. */
+static bool kagent_silent(struct kagent_session *session,
+			  struct kagent_alive *alive, ktime_t now, u32 limit_us)
+{
+	s64 silent_us = ktime_us_delta(now, alive->since);
+
+	if (silent_us >= limit_us && !alive->warned) {
+		alive->warned = true;
+		WRITE_ONCE(session->health->warned, ++session->warned);
+		trace_kagent_warn(session->port->name, silent_us);
+		kagent_signal(&session->rings[0]);
+		kagent_port_ask(session->port, KAGENT_ASK_WARN);
+	}
+	return silent_us >= limit_us + limit_us / 2;
+}
+
+/* Asleep is alive, unless what should have woken it is still there. */
+static bool kagent_sleeps_well(struct kagent_session *session)
+{
+	u32 i;
+
+	if (READ_ONCE(session->health->service_state) != NDD_ASLEEP)
+		return false;
+	for (i = 0; i < session->queues; i++) {
+		struct kagent_ring *ktx = &session->rings[i].ktx;
+
+		if (READ_ONCE(*ktx->consumer) != READ_ONCE(ktx->index))
+			return false;
+	}
+	return true;
+}
+
+/* Return: why the hold is over, NDD_REASON_NONE if it is not. */
+static enum ndd_reason kagent_check_service(struct kagent_session *session,
+					    ktime_t now)
+{
+	enum kagent_stop stop = kagent_owner_stopped(session->owner);
+	u32 progress = READ_ONCE(session->health->progress);
+	struct kagent_alive *alive = &session->service;
+
+	if (progress != alive->progress ||
+	    (stop == KAGENT_RUNS && kagent_sleeps_well(session)) ||
+	    (stop == KAGENT_TRACED &&
+	     session->watch.on_debugger == NDD_ON_DEBUGGER_HOLD)) {
+		alive->progress = progress;
+		kagent_alive(alive, now);
+		return NDD_REASON_NONE;
+	}
+	if (!kagent_silent(session, alive, now, session->watch.interval_us))
+		return NDD_REASON_NONE;
+	switch (stop) {
+	case KAGENT_STOPPED:
+		return NDD_REASON_STOPPED;
+	case KAGENT_TRACED:
+		return NDD_REASON_DEBUGGER;
+	default:
+		return NDD_REASON_WATCHDOG;
+	}
+}
+
+static enum ndd_reason kagent_check_app(struct kagent_session *session,
+					ktime_t now)
+{
+	u32 progress = READ_ONCE(session->health->app_progress);
+	struct kagent_alive *alive = &session->app;
+
+	if (!session->watch.app_deadline_us)
+		return NDD_REASON_NONE;
+	if (progress != alive->progress ||
+	    READ_ONCE(session->health->app_state) == NDD_ASLEEP ||
+	    kagent_owner_stopped(session->owner) != KAGENT_RUNS) {
+		/* that one is stopped is the other check's affair */
+		alive->progress = progress;
+		kagent_alive(alive, now);
+		return NDD_REASON_NONE;
+	}
+	if (!kagent_silent(session, alive, now,
+			   session->watch.app_deadline_us))
+		return NDD_REASON_NONE;
+	return NDD_REASON_APP_DEADLINE;
+}
+
+static enum hrtimer_restart kagent_watchdog(struct hrtimer *timer)
+{
+	struct kagent_session *session =
+		container_of(timer, struct kagent_session, timer);
+	ktime_t now = ktime_get();
+	enum ndd_reason reason;
+
+	reason = kagent_check_service(session, now);
+	if (!reason)
+		reason = kagent_check_app(session, now);
+	if (reason) {
+		kagent_port_end(session->port, session, reason);
+		return HRTIMER_NORESTART;
+	}
+	hrtimer_forward(timer, now, session->period);
+	return HRTIMER_RESTART;
+}
+
+/**
+ * kagent_watchdog_init() - make it ready
+ * @session: new
+ */
+void kagent_watchdog_init(struct kagent_session *session)
+{
+	hrtimer_init(&session->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	session->timer.function = kagent_watchdog;
+}
+
+/**
+ * kagent_watchdog_start() - look after a hold from now on
+ * @session: hold
+ */
+void kagent_watchdog_start(struct kagent_session *session)
+{
+	u32 shortest = session->watch.interval_us;
+	ktime_t now = ktime_get();
+
+	if (session->watch.app_deadline_us)
+		shortest = min(shortest, session->watch.app_deadline_us);
+	session->period = ns_to_ktime((u64)shortest * NSEC_PER_USEC /
+				      KAGENT_LOOKS);
+	kagent_alive(&session->service, now);
+	kagent_alive(&session->app, now);
+	hrtimer_start(&session->timer, session->period, HRTIMER_MODE_REL_SOFT);
+}
+
+/**
+ * kagent_watchdog_stop() - no more; may sleep, may be called without a start
+ * @session: hold
+ */
+void kagent_watchdog_stop(struct kagent_session *session)
+{
+	hrtimer_cancel(&session->timer);
+}
