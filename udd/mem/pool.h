@@ -31,9 +31,9 @@ class Pool {
 
   /// Formats `state` (the area's kPool section) for a fresh pool: every buffer that is not the kernel's is free.
   /// Throws udd::Error if memory or state is too small for the geometry.
-  [[nodiscard]] static Pool create(const Geometry& geometry, std::span<std::byte> state);
+  static Pool create(const Geometry& geometry, std::span<std::byte> state);
   /// Goes on from what `state` says. Throws udd::Error if it contradicts the geometry or itself.
-  [[nodiscard]] static Pool adopt(const Geometry& geometry, std::span<std::byte> state);
+  static Pool adopt(const Geometry& geometry, std::span<std::byte> state);
 
   /// Takes up to out.size() free buffers; returns how many.
   [[nodiscard]] std::size_t take(std::span<BufferIndex> out) noexcept {

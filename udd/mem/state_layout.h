@@ -83,9 +83,9 @@ class StateArea {
   /// Octets of state area for these sections.
   [[nodiscard]] static std::size_t required(const Sizes& sizes) noexcept;
   /// Lays out a fresh area. Throws udd::Error (ENOSPC) if it is too small.
-  [[nodiscard]] static StateArea format(std::span<std::byte> area, const Sizes& sizes);
+  static StateArea format(std::span<std::byte> area, const Sizes& sizes);
   /// Finds the sections of a formatted area. Throws udd::Error (EPROTO) if it isn't one, or is of another version.
-  [[nodiscard]] static StateArea adopt(std::span<std::byte> area);
+  static StateArea adopt(std::span<std::byte> area);
 
   [[nodiscard]] std::span<std::byte> section(StateSection which) const noexcept {
     return sections_[static_cast<std::size_t>(which)];
