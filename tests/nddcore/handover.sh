@@ -99,9 +99,9 @@ check tc qdisc del dev eth0 root
 check tc qdisc add dev eth0 clsact
 refuse 'traffic control' ./holder take $PORT
 check tc qdisc del dev eth0 clsact
-check ip link add link eth0 name mv0 type macvlan
-refuse 'carries mv0' ./holder take $PORT
-check ip link del mv0
+check ip link add link eth0 name eth0.9 type vlan id 9
+refuse 'carries eth0.9' ./holder take $PORT
+check ip link del eth0.9
 check ip link set ndd0 down
 refuse 'is down' ./holder take $PORT
 check ip link set ndd0 up
