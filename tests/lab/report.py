@@ -60,11 +60,12 @@ def judge(case):
 def read(text):
     """The outcome that a serial log shows."""
     outcome, current, outside = Outcome(), None, Case(OUTSIDE)
-    started = 0.0
+    started, seen = 0.0, set()
     for line in text.splitlines():
         kernel = KERNEL_LINE.search(line)
-        if not kernel:
+        if not kernel or kernel.group(0) in seen:  # a second time: a program has printed dmesg's output
             continue
+        seen.add(kernel.group(0))
         message = kernel.group(1).strip()
         lab = LAB_LINE.match(message)
         if not lab:

@@ -24,6 +24,10 @@ case_begin iommu_groups
 [ -d /sys/bus/pci/devices/0000:00:03.0/iommu_group ] || fail "the first NIC is in no IOMMU group"
 case_end
 
+case_begin dmesg_again
+check dmesg
+case_end
+
 case_begin packaged_driver
 check modinfo -F vermagic e1000e
 case_end
