@@ -83,7 +83,7 @@ struct PortOptions {
   /// How long take() waits for a port that is on its way back to direct mode.
   std::chrono::milliseconds take_timeout{5000};
   /// Called from any of the library's threads; must not call back into the port.
-  std::function<void(const LogRecord&)> log;
+  std::function<void(const LogRecord&)> log{};
 };
 
 enum class PortState : std::uint8_t {
@@ -104,7 +104,7 @@ struct PortStats {
   std::uint64_t kernel_rx_frames = 0;   ///< NIC to kernel (KRX)
   std::uint64_t kernel_tx_frames = 0;   ///< kernel to NIC (KTX)
   std::uint64_t app_rx_dropped = 0;     ///< parked ring full, or longer than one buffer
-  std::uint64_t kernel_rx_dropped = 0;  ///< KRX full
+  std::uint64_t kernel_rx_dropped = 0;  ///< KRX full, or too many buffers with the kernel
   std::uint64_t rx_errors = 0;          ///< damaged pieces reported by the NIC
   std::uint64_t foreign = 0;            ///< your EtherType, but not addressed to you
   std::uint64_t tx_refused = 0;         ///< bad length, bad buffer

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "examples/pingpong/link_socket.h"
+
+#include <arpa/inet.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "udd/base/error.h"
+
+namespace pingpong {
+namespace {
+
+[[noreturn]] void fail(const char* what, const std::string& where, const char* advice = "") {
+  const int error_number = errno;
+  throw udd::Error(error_number, {.what = what, .device = where, .why = "", .advice = advice});
+}
+
+udd::UniqueFd open_socket(int domain, int type, int protocol, const std::string& where) {
+  udd::UniqueFd fd{socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)};
+  if (fd.get() < 0) fail("open a socket", where, domain == AF_PACKET ? "run as root (CAP_NET_RAW)" : "");
+  return fd;
+}
+
+template <typename Address>
+const sockaddr* generic(const Address* address) noexcept {
+  return static_cast<const sockaddr*>(static_cast<const void*>(address));
+}
+
+sockaddr_in internet(const std::string& address, std::uint16_t port) {
+  sockaddr_in in{};
+  in.sin_family = AF_INET;
+  in.sin_port = htons(port);
+  if (inet_pton(AF_INET, address.c_str(), &in.sin_addr) != 1) {
+    errno = EINVAL;
+    fail("read an address", address, "give an IPv4 address");
+  }
+  return in;
+}
+
+}  // namespace
+
+SocketLink SocketLink::raw(const std::string& netdev, std::uint16_t ethertype, const udd::MacAddress& peer,
+                           std::size_t message_size) {
+  SocketLink link{open_socket(AF_PACKET, SOCK_RAW, 0, netdev), kEthernetHeader, message_size};
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(ethertype);
+  address.sll_ifindex = static_cast<int>(if_nametoindex(netdev.c_str()));
+  if (address.sll_ifindex == 0) fail("find the netdev", netdev, "see `ip link`");
+  if (bind(link.fd_.get(), generic(&address), sizeof address) != 0) fail("bind to the netdev", netdev);
+
+  ifreq request{};
+  netdev.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  if (ioctl(link.fd_.get(), SIOCGIFHWADDR, &request) != 0) fail("read the MAC address", netdev);
+  std::memcpy(link.header_.data(), peer.data(), peer.size());
+  std::memcpy(link.header_.data() + 6, request.ifr_hwaddr.sa_data, 6);
+  link.header_[12] = static_cast<std::byte>(ethertype >> 8);
+  link.header_[13] = static_cast<std::byte>(ethertype & 0xff);
+  return link;
+}
+
+SocketLink SocketLink::udp_client(const std::string& address, std::uint16_t port, std::size_t message_size) {
+  SocketLink link{open_socket(AF_INET, SOCK_DGRAM, 0, address), 0, message_size};
+  const sockaddr_in server = internet(address, port);
+  if (connect(link.fd_.get(), generic(&server), sizeof server) != 0) fail("connect to the server", address);
+  return link;
+}
+
+SocketLink SocketLink::udp_server(const std::string& address, std::uint16_t port, std::size_t message_size) {
+  SocketLink link{open_socket(AF_INET, SOCK_DGRAM, 0, address), 0, message_size};
+  const sockaddr_in local = internet(address, port);
+  if (bind(link.fd_.get(), generic(&local), sizeof local) != 0) fail("bind to the address", address);
+  return link;
+}
+
+void SocketLink::wait(std::chrono::milliseconds timeout) noexcept {
+  pollfd readable{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+  poll(&readable, 1, static_cast<int>(timeout.count()));
+}
+
+std::size_t SocketLink::fetch(std::span<std::byte> buffer) noexcept {
+  last_sender_length_ = sizeof last_sender_;
+  auto* const sender = static_cast<sockaddr*>(static_cast<void*>(&last_sender_));
+  const ssize_t length = recvfrom(fd_.get(), buffer.data(), buffer.size(), 0, sender, &last_sender_length_);
+  return length > 0 ? static_cast<std::size_t>(length) : 0;
+}
+
+bool SocketLink::transmit(std::span<const std::byte> packet, bool to_last_sender) noexcept {
+  // a frame carries its addressee itself
+  const bool named = to_last_sender && offset_ == 0;
+  return sendto(fd_.get(), packet.data(), packet.size(), 0, named ? generic(&last_sender_) : nullptr,
+                named ? last_sender_length_ : 0) == static_cast<ssize_t>(packet.size());
+}
+
+}  // namespace pingpong

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// pingpong's command line.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "udd/port.h"
+
+namespace pingpong {
+
+enum class Role : std::uint8_t { kClient, kServer };
+
+struct Options {
+  Role role = Role::kClient;
+
+  // how to reach the peer: exactly one of them
+  std::string port;  ///< take this port
+  std::string raw;   ///< AF_PACKET on this netdev
+  std::string udp;   ///< UDP: the server's address, or what to bind
+  std::string both;  ///< client: the other end's port, served by the same thread
+
+  udd::MacAddress peer{};
+  bool has_peer = false;
+  std::uint16_t ethertype = 0x88B5;
+  std::uint16_t udp_port = 9000;
+
+  std::size_t size = 50;      ///< octets of a message
+  std::size_t window = 32;    ///< messages outstanding
+  std::uint64_t count = 0;    ///< pairs; 0: until the time is over
+  std::uint64_t warm_up = 0;  ///< pairs before the measured part
+  std::chrono::milliseconds duration{0};
+  std::uint64_t rate = 0;  ///< pairs/s; 0: as fast as it goes
+  bool blocking = false;
+  bool latency = true;
+  bool check_all = false;  ///< every octet, not just the counter
+  std::chrono::milliseconds progress{0};
+  bool json = false;
+
+  udd::PortOptions port_options;
+
+  // for trying out the watchdog
+  std::optional<std::chrono::milliseconds> hang_after;
+  std::optional<std::chrono::milliseconds> compute_after;
+  std::chrono::milliseconds compute_for{1000};
+};
+
+/// Parses argv; prints help or what is wrong and returns the exit code instead.
+std::optional<int> parse(int argc, char** argv, Options& options);
+
+}  // namespace pingpong

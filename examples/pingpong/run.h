@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// pingpong's two loops, compiled against the link they run over: the measured part holds no virtual call.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+
+#include "examples/pingpong/histogram.h"
+#include "examples/pingpong/message.h"
+#include "examples/pingpong/options.h"
+#include "tests/lab/plugin/mark.h"
+
+namespace pingpong {
+
+/// Set by SIGINT and SIGTERM.
+extern std::atomic<bool> stop_requested;
+
+struct Result {
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;
+  std::uint64_t lost = 0;          ///< given up after kLossTimeout
+  std::uint64_t out_of_order = 0;  ///< also counts duplicates
+  std::uint64_t damaged = 0;       ///< --check-all
+  std::chrono::nanoseconds time{0};
+  Histogram latency_ns;
+};
+
+/// Told every --progress: pairs of the last interval and its length.
+using Progress = std::function<void(std::uint64_t, std::chrono::nanoseconds)>;
+
+using Clock = std::chrono::steady_clock;
+inline constexpr std::chrono::milliseconds kLossTimeout{500};
+inline constexpr std::chrono::milliseconds kWait{100};  // how soon a signal is noticed
+
+inline std::uint64_t now_ns() noexcept { return static_cast<std::uint64_t>(Clock::now().time_since_epoch().count()); }
+
+/// Does what --hang-after and --compute-after ask for, once each: stays away from the port.
+class Distraction {
+ public:
+  explicit Distraction(const Options& options)
+      : start_(Clock::now()),
+        hang_after_(options.hang_after),
+        compute_after_(options.compute_after),
+        compute_for_(options.compute_for) {}
+
+  void maybe() noexcept {
+    if (compute_after_ && Clock::now() - start_ > *compute_after_) {
+      compute_after_.reset();
+      const auto until = Clock::now() + compute_for_;
+      while (Clock::now() < until) {
+      }
+    }
+    if (hang_after_ && Clock::now() - start_ > *hang_after_) {
+      while (!stop_requested.load(std::memory_order_relaxed)) {
+      }
+    }
+  }
+
+ private:
+  Clock::time_point start_;
+  std::optional<std::chrono::milliseconds> hang_after_, compute_after_;
+  std::chrono::milliseconds compute_for_;
+};
+
+/// Sends every message back until a signal or the port's end; returns how many.
+template <typename Link>
+std::uint64_t run_server(Link& link, const Options& options) {
+  Distraction distraction{options};
+  std::uint64_t echoed = 0;
+  while (!stop_requested.load(std::memory_order_relaxed) && link.alive()) {
+    const std::size_t got = link.echo([](std::span<std::byte>) {});
+    echoed += got;
+    if (got == 0 && options.blocking) link.wait(kWait);
+    if (options.hang_after || options.compute_after) distraction.maybe();
+  }
+  return echoed;
+}
+
+/// One client's exchange over `link`. `other_end()` is run once per round: the server, when it is in this thread.
+template <typename Link, typename OtherEnd>
+class Client {
+ public:
+  Client(Link& link, const Options& options, OtherEnd other_end, Progress progress)
+      : link_(link), options_(options), other_end_(other_end), progress_(std::move(progress)), distraction_(options) {}
+
+  /// Exchanges pairs until `count` are back (0: until --duration, a signal or the port's end).
+  Result run(std::uint64_t count) {
+    result_ = {};
+    const auto start = Clock::now();
+    const auto end = options_.duration.count() > 0 ? start + options_.duration : Clock::time_point::max();
+    last_reply_ = last_progress_ = start;
+    // Without a clock to watch, the loop below is all there is between the marks.
+    const bool timed = count == 0 || options_.rate != 0 || options_.progress.count() > 0 || options_.blocking;
+    std::uint32_t empty_rounds = 0;
+    while (count == 0 || result_.received + result_.lost < count) {
+      const std::size_t got = round(count);
+      if (got != 0) {
+        empty_rounds = 0;
+      } else {
+        MARK_IDLE();
+        ++empty_rounds;
+      }
+      if (timed || (empty_rounds & kEmptyRoundsMask) == kEmptyRoundsMask) {
+        if (!look_around(start, end, got)) break;
+      }
+    }
+    result_.time = Clock::now() - start;
+    return result_;
+  }
+
+ private:
+  static constexpr std::uint32_t kEmptyRoundsMask = 0xfff;  // without a clock: how many make a look at the time due
+
+  std::size_t round(std::uint64_t count) {
+    std::size_t room = options_.window - outstanding_;
+    if (count != 0) room = std::min<std::uint64_t>(room, count - result_.received - result_.lost - outstanding_);
+    if (options_.rate != 0) room = std::min<std::size_t>(room, allowed_);
+    if (room != 0) {
+      const std::uint64_t stamp = options_.latency ? now_ns() : 0;
+      const std::size_t sent = link_.send(room, [&](std::span<std::byte> message, std::size_t i) {
+        write_message(message, {next_ + i, stamp});
+      });
+      next_ += sent;
+      outstanding_ += sent;
+      result_.sent += sent;
+      if (options_.rate != 0) allowed_ -= sent;
+    }
+    other_end_();
+    const std::uint64_t before = result_.received;
+    std::uint64_t now = 0;
+    link_.receive([&](std::span<const std::byte> message) {
+      const MessageHead head = read_head(message);
+      if (head.counter != expected_) {
+        ++result_.out_of_order;
+        if (head.counter < expected_) return;  // a reply given up as lost
+      }
+      expected_ = head.counter + 1;
+      if (options_.check_all && !intact(message)) ++result_.damaged;
+      if (options_.latency) {
+        if (now == 0) now = now_ns();
+        result_.latency_ns.add(now - head.sent_ns);
+      }
+      ++result_.received;
+    });
+    const auto got = static_cast<std::size_t>(result_.received - before);
+    outstanding_ -= std::min(outstanding_, got);
+    return got;
+  }
+
+  // False when it is time to end.
+  bool look_around(Clock::time_point start, Clock::time_point end, std::size_t got) {
+    const auto now = Clock::now();
+    if (stop_requested.load(std::memory_order_relaxed) || now >= end || !link_.alive()) return false;
+    if (got != 0) {
+      last_reply_ = now;
+    } else if (outstanding_ != 0 && now - last_reply_ > kLossTimeout) {
+      result_.lost += outstanding_;
+      outstanding_ = 0;
+      expected_ = next_;
+      last_reply_ = now;
+    }
+    if (options_.rate != 0) {
+      const auto due = static_cast<std::uint64_t>(std::chrono::duration<double>(now - start).count() *
+                                                  static_cast<double>(options_.rate));
+      allowed_ = due > result_.sent ? static_cast<std::size_t>(due - result_.sent) : 0;
+    }
+    if (options_.progress.count() > 0 && now - last_progress_ >= options_.progress) {
+      progress_(result_.received - progress_received_, now - last_progress_);
+      progress_received_ = result_.received;
+      last_progress_ = now;
+    }
+    if (got == 0 && options_.blocking) link_.wait(options_.rate != 0 ? std::chrono::milliseconds{1} : kWait);
+    if (options_.hang_after || options_.compute_after) distraction_.maybe();
+    return true;
+  }
+
+  Link& link_;
+  const Options& options_;
+  OtherEnd other_end_;
+  Progress progress_;
+  Distraction distraction_;
+  Result result_;
+  std::uint64_t next_ = 0;      ///< counter of the next message
+  std::uint64_t expected_ = 0;  ///< counter of the next reply
+  std::size_t outstanding_ = 0;
+  std::size_t allowed_ = 0;  ///< --rate: messages due
+  std::uint64_t progress_received_ = 0;
+  Clock::time_point last_reply_, last_progress_;
+};
+
+}  // namespace pingpong
