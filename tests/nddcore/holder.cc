@@ -4,8 +4,9 @@
 //   holder take PORT            take, open the device, map its registers, start, sleep; "ready" once there
 //   holder unopened PORT        take, and open nothing
 //   holder checks PORT          try what the VFIO device must refuse, and what VFIO mappings must not change; give back
-//   holder armed PORT PHYS      arm the receive ring with buffers at that address, start, sleep
-//   holder canary               keep a page; print its physical address; "changed" once it is not what it was
+//   holder armed PORT PHYS      point the receive ring at that physical address and arm it, start, sleep
+//   holder canary               keep two pages: receive descriptors, and the page that they point at; print the physical
+//                               address of the first, and "changed" once one of them is not what it was
 //
 // PORT is a PCI address. Failures go to stderr; exit status 1.
 #include <fcntl.h>
@@ -24,6 +25,7 @@
 #include <cstring>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -86,7 +88,7 @@ struct LegacyDescriptor {
 };
 constexpr uint32_t kTxCommand = 1U << 24 | 1U << 25 | 1U << 27;  // EOP, IFCS, RS
 constexpr uint32_t kDone = 1;
-constexpr uint32_t kDescriptors = 8;  // the least the NIC takes: 128 octets
+constexpr uint32_t kDescriptors = kPage / sizeof(LegacyDescriptor);
 
 struct Held {
   int node = -1, group = -1, container = -1, device = -1;
@@ -280,6 +282,8 @@ void run_checks(const std::string& port) {
   check(ioctl(held.node, NDD_GIVE_BACK), "NDD_GIVE_BACK");
 }
 
+// Inside the port's domain the address means nothing, or a page of the pool; where the IOMMU passes addresses through it
+// is a canary's ring, and valid.
 void run_armed(const std::string& port, uint64_t phys) {
   Held held;
   held.open_node(port);
@@ -287,13 +291,10 @@ void run_armed(const std::string& port, uint64_t phys) {
   held.set_container();
   held.open_device(port);
   Registers regs(held.bar);
-  std::memset(held.pool, 0, kPage);
-  auto* ring = reinterpret_cast<volatile LegacyDescriptor*>(held.pool);
-  for (uint32_t i = 0; i < kDescriptors; ++i) ring[i].address = phys;
   regs.set(Registers::kCtrl, regs.get(Registers::kCtrl) | Registers::kCtrlSetLinkUp);
   regs.set(Registers::kRfctl, 0);
-  regs.set(Registers::kRdbal, static_cast<uint32_t>(held.take.pool_iova));
-  regs.set(Registers::kRdbah, static_cast<uint32_t>(held.take.pool_iova >> 32));
+  regs.set(Registers::kRdbal, static_cast<uint32_t>(phys));
+  regs.set(Registers::kRdbah, static_cast<uint32_t>(phys >> 32));
   regs.set(Registers::kRdlen, kDescriptors * sizeof(LegacyDescriptor));
   regs.set(Registers::kRdh, 0);
   regs.set(Registers::kRdt, kDescriptors - 1);
@@ -303,25 +304,32 @@ void run_armed(const std::string& port, uint64_t phys) {
   sleep_for_good();
 }
 
-void run_canary() {
-  auto* page = static_cast<volatile uint8_t*>(
-      mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_LOCKED, -1, 0));
-  if (page == MAP_FAILED) die("canary");
-  for (size_t i = 0; i < kPage; ++i) page[i] = static_cast<uint8_t>(i * 31);
+uint64_t physical_address(const volatile void* page) {
   const int pagemap = check(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), "pagemap");
   uint64_t entry = 0;
   const auto offset = static_cast<off_t>(reinterpret_cast<uintptr_t>(page) / kPage * sizeof(entry));
   if (pread(pagemap, &entry, sizeof(entry), offset) != sizeof(entry)) die("pagemap");
+  close(pagemap);
   constexpr uint64_t kFrameMask = (1ULL << 55) - 1;
+  return (entry & kFrameMask) * kPage;
+}
+
+void run_canary() {
+  auto* pages = static_cast<uint8_t*>(
+      mmap(nullptr, 2 * kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_LOCKED, -1, 0));
+  if (pages == MAP_FAILED) die("canary");
+  for (size_t i = 0; i < kPage; ++i) pages[kPage + i] = static_cast<uint8_t>(i * 31);
+  auto* ring = reinterpret_cast<LegacyDescriptor*>(pages);
+  for (uint32_t i = 0; i < kDescriptors; ++i) ring[i].address = physical_address(pages + kPage);
+  const std::vector<uint8_t> original(pages, pages + 2 * kPage);
   char text[32];
-  std::snprintf(text, sizeof(text), "0x%llx", static_cast<unsigned long long>((entry & kFrameMask) * kPage));
+  std::snprintf(text, sizeof(text), "0x%llx", static_cast<unsigned long long>(physical_address(pages)));
   say(text);
   for (;; usleep(2000)) {
-    for (size_t i = 0; i < kPage; ++i) {
-      if (page[i] == static_cast<uint8_t>(i * 31)) continue;
-      say("changed");
-      std::exit(1);
-    }
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (std::ranges::equal(original, std::span(pages, 2 * kPage))) continue;
+    say("changed");
+    std::exit(1);
   }
 }
 
