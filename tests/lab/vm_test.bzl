@@ -137,13 +137,16 @@ _ATTRS = {
     "_guest": attr.label(default = "//tests/lab:guest"),
 }
 
-def _run_impl(ctx):
+def _test_impl(ctx):
     return _runner(ctx, [])
+
+def _run_impl(ctx):
+    return _runner(ctx, ["--show"])
 
 def _shell_impl(ctx):
     return _runner(ctx, ["--shell"])
 
-_vm_test = rule(implementation = _run_impl, attrs = _ATTRS, test = True)
+_vm_test = rule(implementation = _test_impl, attrs = _ATTRS, test = True)
 
 _vm_run = rule(implementation = _run_impl, attrs = _ATTRS, executable = True)
 
@@ -190,5 +193,5 @@ def vm_shell(name, kernel = "6.12", modules = [], add_modules = [], nics = ["e10
     _vm_shell(name = name, nics = nics, **dict(kwargs, **_per_kernel(kernel, modules, add_modules)))
 
 def vm_run(name, kernel = "6.12", modules = [], add_modules = [], nics = ["e1000e", "e1000e"], **kwargs):
-    """`bazel run` of it runs the programs in a guest; the exit status is the cases'."""
+    """`bazel run` of it runs the programs in a guest and shows what they print; the exit status is the cases'."""
     _vm_run(name = name, nics = nics, **dict(kwargs, **_per_kernel(kernel, modules, add_modules)))
