@@ -174,6 +174,7 @@ int kagent_port_start(struct kagent_port *port,
 
 /* link.c; under rtnl but for the work */
 void kagent_link_hold(struct net_device *dev);
+void kagent_link_forget(struct kagent_port *port);
 void kagent_link_set(struct net_device *dev, bool up);
 void kagent_link_expire(struct work_struct *work);
 void kagent_link_served(struct net_device *dev);

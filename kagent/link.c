@@ -75,6 +75,16 @@ void kagent_link_hold(struct net_device *dev)
 }
 
 /**
+ * kagent_link_forget() - no hold any more: ndd0 is going
+ * @port: port
+ */
+void kagent_link_forget(struct kagent_port *port)
+{
+	if (cancel_delayed_work(&port->hold))
+		kagent_port_put(port);
+}
+
+/**
  * kagent_link_expire() - end of the hold: the carrier is what it is
  * @work: port->hold
  */

@@ -108,6 +108,7 @@ static void kagent_unlink(struct net_device *dev, struct list_head *head)
 	if (ops)
 		ops->detach(port);
 	kagent_lower_changed(port, NULL);
+	kagent_link_forget(port);
 	kagent_node_destroy(port);
 	RCU_INIT_POINTER(port->dev, NULL);
 	if (kagent_port_idle(port))
