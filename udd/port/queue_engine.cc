@@ -113,12 +113,11 @@ bool QueueEngine::serve_unattended() noexcept {
 
 bool QueueEngine::arm() noexcept {
   looked_at_ = now_ - look_every_;  // what changed rarely must not wait for the next event
-  if (!tunnel_.arm() || pending()) {
-    tunnel_.disarm();
-    return false;
-  }
+  const bool nothing_from_kernel = tunnel_.arm();
   parts_.nic.unmask_interrupt();
-  return true;
+  if (nothing_from_kernel && !pending()) return true;
+  disarm({});
+  return false;
 }
 
 void QueueEngine::disarm(Woken by) noexcept {

@@ -42,6 +42,7 @@ TunnelQueue::TunnelQueue(Tunnel& tunnel, unsigned queue, const TunnelRings& ring
       krx_free_(rings.krx_free),
       krx_(rings.krx),
       ktx_done_(rings.ktx_done),
+      lend_at_most_(pool.first_kernel_buffer() / 3),
       pool_(&pool),
       with_kernel_(with_kernel),
       tunnel_(&tunnel),
@@ -49,7 +50,7 @@ TunnelQueue::TunnelQueue(Tunnel& tunnel, unsigned queue, const TunnelRings& ring
 
 void TunnelQueue::receive(std::span<const Piece> frame) noexcept {
   const auto count = static_cast<std::uint32_t>(frame.size());
-  if (krx_.reserve(staged_krx_ + count) < staged_krx_ + count) {
+  if (lent_ + count > lend_at_most_ || krx_.reserve(staged_krx_ + count) < staged_krx_ + count) {
     for (const Piece& piece : frame) pool_->give({&piece.buffer, 1});
     ++counters_.dropped;
     return;
@@ -59,6 +60,7 @@ void TunnelQueue::receive(std::span<const Piece> frame) noexcept {
     with_kernel_[piece.buffer] = 1;
     krx_.write(staged_krx_++, descriptor_of(piece));
   }
+  lent_ += count;
   ++counters_.received;
 }
 
@@ -81,6 +83,7 @@ std::size_t TunnelQueue::collect() noexcept {
     // The index first: a process that dies in between loses buffers, and never has one twice.
     krx_free_.release(count);
     pool_->give({buffers.data(), good});
+    lent_ -= static_cast<std::uint32_t>(good);
     total += count;
   }
 }

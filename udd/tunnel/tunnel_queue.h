@@ -30,7 +30,7 @@ class TunnelQueue {
   struct Counters {
     std::uint64_t received = 0;  ///< frames to the kernel
     std::uint64_t sent = 0;      ///< frames from the kernel
-    std::uint64_t dropped = 0;   ///< frames for the kernel, KRX full
+    std::uint64_t dropped = 0;   ///< frames for the kernel, KRX full or too many buffers with the kernel
     std::uint64_t invalid = 0;   ///< entries of the kernel's that make no sense
     std::uint64_t kicks = 0;     ///< system calls made to wake the kernel
   };
@@ -44,8 +44,8 @@ class TunnelQueue {
   [[nodiscard]] bool anything_to_send() const noexcept { return !ktx_.empty(); }
   [[nodiscard]] bool anything_to_collect() const noexcept { return !krx_free_.empty(); }
 
-  /// Hands a received frame to the kernel with the next publish(). If KRX is full it is dropped, and its buffers are
-  /// the pool's.
+  /// Hands a received frame to the kernel with the next publish(). If KRX is full, or the kernel owes a third of the
+  /// process's buffers already, it is dropped, and its buffers are the pool's.
   void receive(std::span<const Piece> frame) noexcept;
   /// Moves exchanged buffers to the pool. @return how many.
   std::size_t collect() noexcept;
@@ -89,6 +89,8 @@ class TunnelQueue {
   std::uint32_t staged_krx_ = 0;
   std::uint32_t staged_done_ = 0;
   std::uint32_t in_flight_ = 0;
+  std::uint32_t lent_ = 0;      ///< buffers with the kernel
+  std::uint32_t lend_at_most_;  ///< the NIC's ring takes up to half; what is left is the application's
   Pool* pool_;
   std::span<std::uint8_t> with_kernel_;
   Tunnel* tunnel_;
