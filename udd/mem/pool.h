@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -35,25 +36,36 @@ class Pool {
   /// Goes on from what `state` says. Throws udd::Error if it contradicts the geometry or itself.
   static Pool adopt(const Geometry& geometry, std::span<std::byte> state);
 
-  /// Takes up to out.size() free buffers; returns how many.
+  /// Takes up to out.size() free buffers; returns how many. The stack's top is lowered first: a process that dies in
+  /// between loses buffers, and never has one twice.
   [[nodiscard]] std::size_t take(std::span<BufferIndex> out) noexcept {
-    return take_each(out.size(), [to = out.data()](BufferIndex buffer) mutable noexcept { *to++ = buffer; });
+    const std::size_t count = std::min<std::size_t>(out.size(), state_->free);
+    const auto left = state_->free - static_cast<std::uint32_t>(count);
+    std::atomic_ref(state_->free).store(left, std::memory_order_release);
+    std::copy_n(stack_ + left, count, out.data());
+    return count;
   }
-  /// Calls sink(BufferIndex) for up to `wanted` free buffers, which are then the caller's; returns how many. The
-  /// stack's top is lowered first: a process that dies in between loses buffers, and never has one twice.
+  /// Calls sink(BufferIndex) for up to `wanted` free buffers, which are then the caller's; returns how many.
   template <typename Sink>
-  std::size_t take_each(std::size_t wanted, Sink sink) noexcept {
+  std::size_t take_each(std::size_t wanted, Sink&& sink) noexcept {
     const std::size_t count = std::min<std::size_t>(wanted, state_->free);
-    state_->free -= static_cast<std::uint32_t>(count);
-    const BufferIndex* const top = stack_ + state_->free;
-    for (std::size_t i = 0; i < count; ++i) sink(top[i]);
+    const auto left = state_->free - static_cast<std::uint32_t>(count);
+    std::atomic_ref(state_->free).store(left, std::memory_order_release);
+    for (const BufferIndex buffer : std::span(stack_ + left, count)) sink(buffer);
     return count;
   }
   /// Puts buffers back that came from take(), or that the kernel gave in exchange. Each once, each below
   /// buffer_count(): at most that many are free at a time, so the stack can't overflow.
   void give(std::span<const BufferIndex> buffers) noexcept {
     std::copy(buffers.begin(), buffers.end(), stack_ + state_->free);
-    state_->free += static_cast<std::uint32_t>(buffers.size());
+    const auto free = state_->free + static_cast<std::uint32_t>(buffers.size());
+    std::atomic_ref(state_->free).store(free, std::memory_order_release);
+  }
+  /// Likewise, one.
+  void give(BufferIndex buffer) noexcept {
+    const std::uint32_t free = state_->free;
+    stack_[free] = buffer;
+    std::atomic_ref(state_->free).store(free + 1, std::memory_order_release);
   }
   [[nodiscard]] std::uint32_t free_count() const noexcept { return state_->free; }
 

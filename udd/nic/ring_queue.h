@@ -32,6 +32,11 @@ struct RingDescriptor {
     // atomic_ref of a const object needs C++26; nothing is written through it here.
     return std::atomic_ref(const_cast<std::uint64_t&>(word)).load(std::memory_order_acquire);
   }
+  /// Empty, for the NIC to fill.
+  void give(std::uint64_t to) noexcept {
+    address = to;
+    store(0);
+  }
   void store(std::uint64_t value) noexcept { std::atomic_ref(word).store(value, std::memory_order_relaxed); }
 };
 static_assert(sizeof(RingDescriptor) == 16);
@@ -57,7 +62,7 @@ class RingQueue {
 
   /// A view; pool, state and doorbell's target must outlive it. Throws udd::Error if memory or state is too small.
   RingQueue(Pool& pool, std::span<std::byte> state, Slots slots, Doorbell doorbell)
-      : pool_(&pool), doorbell_(doorbell), slots_(slots) {
+      : pool_(&pool), doorbell_(doorbell), slots_(slots), rx_mask_(slots.rx - 1), tx_mask_(slots.tx - 1) {
     if (pool.nic_memory().size() < ring_memory(slots) || state.size() < state_size(slots)) {
       throw Error(ENOSPC, {.what = "set up descriptor rings",
                            .device = {},
@@ -67,6 +72,8 @@ class RingQueue {
     state_ = mapped_at<QueueState>(state, 0, 1);
     rx_ring_ = mapped_at<RingDescriptor>(pool.nic_memory(), 0, slots.rx);
     tx_ring_ = mapped_at<RingDescriptor>(pool.nic_memory(), slots.rx * sizeof(RingDescriptor), slots.tx);
+    rx_ring_end_ = rx_ring_ + slots.rx;
+    tx_ring_end_ = tx_ring_ + slots.tx;
     rx_buffers_ = mapped_behind<BufferIndex>(state_, kCacheLineSize);
     tx_buffers_ = rx_buffers_ + slots.rx;
     tx_batch_ends_ = tx_buffers_ + slots.tx;
@@ -90,6 +97,7 @@ class RingQueue {
                .tx_tail = 0,
                .family_word = 0};
     stopped_ = false;
+    rx_plain_ = kRxPlain;
     rx_refill_below_ = refill_level();
     std::fill_n(rx_ring_, slots_.rx, RingDescriptor{});
     std::fill_n(tx_ring_, slots_.tx, RingDescriptor{});
@@ -103,16 +111,18 @@ class RingQueue {
     bool good = state.family == Format::kFamily && state.rx_size == slots_.rx && state.tx_size == slots_.tx &&
                 state.rx_tail - state.rx_head < slots_.rx && state.tx_tail - state.tx_head < slots_.tx;
     for (std::uint32_t i = state.rx_head; good && i != state.rx_tail; ++i) {
-      good = rx_buffers_[i & (slots_.rx - 1)] < pool_->buffer_count();
+      good = rx_buffers_[i & rx_mask_] < pool_->buffer_count();
     }
     for (std::uint32_t i = state.tx_head, end = i; good && i != state.tx_tail; ++i) {
       if (i == end) {
-        end = tx_batch_ends_[i & (slots_.tx - 1)];
+        end = tx_batch_ends_[i & tx_mask_];
         good = end - i - 1 < state.tx_tail - i;
       }
-      good = good && tx_buffers_[i & (slots_.tx - 1)] < pool_->buffer_count();
+      good = good && tx_buffers_[i & tx_mask_] < pool_->buffer_count();
     }
-    if (!good) {
+    if (good) {
+      expect_plain();
+    } else {
       throw Error(EPROTO, {.what = "go on from the NIC queue's state",
                            .device = {},
                            .why = "it is of another NIC family or ring size, or damaged",
@@ -123,13 +133,14 @@ class RingQueue {
   /// After the NIC's DMA has ended: receive buffers to the pool, queued pieces to tx_reclaim().
   void drain() noexcept {
     for (std::uint32_t i = state_->rx_head; i != state_->rx_tail; ++i) {
-      pool_->give({&rx_buffers_[i & (slots_.rx - 1)], 1});
+      pool_->give({&rx_buffers_[i & rx_mask_], 1});
     }
     state_->rx_head = state_->rx_tail;
     state_->rx_in_frame = 0;
+    rx_plain_ = kRxPlain;
     rx_refill_below_ = 0;
     for (std::uint32_t i = state_->tx_head; i != state_->tx_tail; ++i) {
-      tx_ring_[i & (slots_.tx - 1)].store(Format::kTxDone);
+      tx_ring_[i & tx_mask_].store(Format::kTxDone);
     }
     stopped_ = true;
   }
@@ -138,105 +149,139 @@ class RingQueue {
   void set_family_word(std::uint64_t word) noexcept { state_->family_word = word; }
   [[nodiscard]] std::uint64_t family_word() const noexcept { return state_->family_word; }
   [[nodiscard]] Slots slots() const noexcept { return slots_; }
-  [[nodiscard]] std::uint32_t rx_tail_slot() const noexcept { return state_->rx_tail & (slots_.rx - 1); }
+  [[nodiscard]] std::uint32_t rx_tail_slot() const noexcept { return state_->rx_tail & rx_mask_; }
   /// Where the NIC finds the rings.
   [[nodiscard]] Iova rx_ring_iova() const noexcept { return pool_->nic_iova(); }
   [[nodiscard]] Iova tx_ring_iova() const noexcept {
     return pool_->nic_iova() + Bytes{slots_.rx * sizeof(RingDescriptor)};
   }
 
-  // Burst half: see NicQueue.
+  // Burst half: see NicQueue. The two below each are what the bursts are made of, for a loop that has no use for
+  // an array of pieces in between.
+
+  /// As rx_burst, but calls whole(buffer, length) for an undamaged frame that fits one buffer, and other(piece) for
+  /// any other piece. The buffer is the caller's from that moment on.
+  template <typename Whole, typename Other>
+  std::size_t rx_each(std::size_t wanted, Whole&& whole, Other&& other) noexcept {
+    QueueState& state = *state_;
+    const std::uint32_t head = state.rx_head;
+    const std::uint32_t held = state.rx_tail - head;
+    const std::uint32_t end = head + static_cast<std::uint32_t>(std::min<std::size_t>(wanted, held));
+    std::uint64_t plain = rx_plain_;
+    std::uint32_t at = head;
+    const RingDescriptor* descriptor = rx_ring_ + (head & rx_mask_);
+    const BufferIndex* buffer = rx_buffers_ + (head & rx_mask_);
+    while (at != end) {
+      const std::uint64_t word = descriptor->load();
+      if ((word & kRxPlainMask) == plain) [[likely]] {
+        publish(state.rx_head, ++at);
+        whole(*buffer, static_cast<std::uint16_t>(Format::rx_length(word)));
+      } else {
+        if ((word & Format::kRxDone) == 0) break;
+        publish(state.rx_head, ++at);
+        const Piece piece = describe(word, *buffer, state.rx_in_frame);
+        plain = expect_plain();
+        other(piece);
+      }
+      ++buffer;
+      if (++descriptor == rx_ring_end_) [[unlikely]] {
+        descriptor = rx_ring_;
+        buffer = rx_buffers_;
+      }
+    }
+    const std::uint32_t left = held - (at - head);
+    if (left < rx_refill_below_) [[unlikely]]
+      refill(left);
+    return at - head;
+  }
+
+  /// As tx_burst, of the pieces source() yields: exactly `count`, which must be 1..tx_room(), the last one a frame's
+  /// last.
+  template <typename Source>
+  void tx_each(std::size_t count, Source&& source) noexcept {
+    QueueState& state = *state_;
+    const std::uint32_t tail = state.tx_tail;
+    const std::uint32_t end = tail + static_cast<std::uint32_t>(count);
+    const std::uint64_t base = buffers_iova_;
+    RingDescriptor* descriptor = tx_ring_ + (tail & tx_mask_);
+    BufferIndex* buffer = tx_buffers_ + (tail & tx_mask_);
+    for (std::uint32_t at = tail;;) {
+      auto&& piece = source();  // no copy where it is there already
+      *buffer = piece.buffer;
+      descriptor->address = base + std::uint64_t{piece.buffer} * kBufferSize + piece.offset;
+      descriptor->store(Format::tx_word(piece.length, (piece.flags & Piece::kLast) != 0));
+      if (++at == end) break;
+      ++buffer;
+      if (++descriptor == tx_ring_end_) [[unlikely]] {
+        descriptor = tx_ring_;
+        buffer = tx_buffers_;
+      }
+    }
+    // The NIC reports the batch's last piece only; what came before it is done then, too.
+    descriptor->store(descriptor->word | Format::kTxReport);
+    tx_batch_ends_[tail & tx_mask_] = end;
+    publish(state.tx_tail, end);
+    doorbell_.tx_tail(end & tx_mask_);
+  }
+
+  /// As tx_reclaim, but calls sink(span of buffers) for each run of them; the span is good until the next tx_burst.
+  template <typename Sink>
+  std::size_t tx_reclaim_each(std::size_t wanted, Sink&& sink) noexcept {
+    QueueState& state = *state_;
+    const std::uint32_t tail = state.tx_tail;
+    const std::uint32_t first = state.tx_head;
+    std::uint32_t head = first;
+    while (head != tail && head - first != wanted) {
+      const std::uint32_t slot = head & tx_mask_;
+      const std::uint32_t end = tx_batch_ends_[slot];
+      if ((tx_ring_[(end - 1) & tx_mask_].load() & Format::kTxDone) == 0) break;
+      const std::uint32_t run =
+          std::min({end - head, slots_.tx - slot,
+                    static_cast<std::uint32_t>(std::min<std::size_t>(wanted - (head - first), tx_mask_))});
+      head += run;
+      // What is left of the batch becomes a batch of its own, before the index says so.
+      if (head != end) tx_batch_ends_[head & tx_mask_] = end;
+      publish(state.tx_head, head);
+      sink(std::span<const BufferIndex>(tx_buffers_ + slot, run));
+    }
+    return head - first;
+  }
 
   std::size_t rx_burst(std::span<Piece> out) noexcept {
-    const std::uint32_t head = state_->rx_head;
-    const std::uint32_t mask = slots_.rx - 1;
-    const std::uint32_t held = state_->rx_tail - head;
-    const std::uint32_t limit = static_cast<std::uint32_t>(std::min<std::size_t>(out.size(), held));
-    const RingDescriptor* const ring = rx_ring_;
-    const BufferIndex* const buffers = rx_buffers_;
     Piece* to = out.data();
-    std::uint32_t in_frame = state_->rx_in_frame;
-    std::uint32_t count = 0;
-    for (; count < limit; ++count, ++to) {
-      const std::uint32_t slot = (head + count) & mask;
-      const std::uint64_t word = ring[slot].load();
-      std::uint32_t length = Format::rx_length(word);
-      std::uint16_t flags = Piece::kFirst | Piece::kLast;
-      // One test for the common case: done, whole frame in one buffer, undamaged.
-      if ((word & (Format::kRxDone | Format::kRxLast | Format::kRxError)) != (Format::kRxDone | Format::kRxLast) ||
-          in_frame != 0 || length - 1 >= kBufferSize) [[unlikely]] {
-        if ((word & Format::kRxDone) == 0) break;
-        flags = uncommon(word, length, in_frame);
-        if (length > kBufferSize) length = 0;
-      }
-      *to = {.buffer = buffers[slot],
-             .offset = 0,
-             .length = static_cast<std::uint16_t>(length),
-             .flags = flags,
-             .vlan_tci = 0};
-    }
-    if (count != 0) {
-      state_->rx_in_frame = in_frame;
-      publish(state_->rx_head, head + count);
-    }
-    if (held - count < rx_refill_below_) refill(held - count);
-    return count;
+    return rx_each(
+        out.size(),
+        [&](BufferIndex buffer, std::uint16_t length) noexcept {
+          *to++ = {
+              .buffer = buffer, .offset = 0, .length = length, .flags = Piece::kFirst | Piece::kLast, .vlan_tci = 0};
+        },
+        [&](const Piece& piece) noexcept { *to++ = piece; });
   }
 
   std::size_t tx_burst(std::span<const Piece> pieces) noexcept {
-    const std::uint32_t tail = state_->tx_tail;
-    const std::uint32_t mask = slots_.tx - 1;
-    std::size_t count = std::min<std::size_t>(pieces.size(), mask - (tail - state_->tx_head));
+    std::size_t count = std::min(pieces.size(), tx_room());
     while (count != 0 && (pieces[count - 1].flags & Piece::kLast) == 0) --count;
-    if (count == 0 || stopped_) return 0;
-    RingDescriptor* const ring = tx_ring_;
-    BufferIndex* const buffers = tx_buffers_;
-    const std::uint64_t base = buffers_iova_;
-    std::uint32_t at = tail;
-    for (const Piece& piece : pieces.first(count)) {
-      const std::uint32_t slot = at++ & mask;
-      buffers[slot] = piece.buffer;
-      ring[slot].address = base + std::uint64_t{piece.buffer} * kBufferSize + piece.offset;
-      ring[slot].store(Format::tx_word(piece.length, (piece.flags & Piece::kLast) != 0));
+    if (count != 0) {
+      tx_each(count, [from = pieces.data()]() mutable noexcept -> const Piece& { return *from++; });
     }
-    // The NIC reports the batch's last piece only; what came before it is done then, too.
-    RingDescriptor& last = ring[(at - 1) & mask];
-    last.store(last.word | Format::kTxReport);
-    tx_batch_ends_[tail & mask] = at;
-    publish(state_->tx_tail, at);
-    doorbell_.tx_tail(at & mask);
     return count;
   }
 
   std::size_t tx_reclaim(std::span<BufferIndex> done) noexcept {
-    const std::uint32_t mask = slots_.tx - 1;
-    const std::uint32_t tail = state_->tx_tail;
-    std::uint32_t head = state_->tx_head;
-    BufferIndex* to = done.data();
-    std::size_t room = done.size();
-    while (head != tail && room != 0) {
-      const std::uint32_t end = tx_batch_ends_[head & mask];
-      if ((tx_ring_[(end - 1) & mask].load() & Format::kTxDone) == 0) break;
-      const std::uint32_t count = static_cast<std::uint32_t>(std::min<std::size_t>(end - head, room));
-      room -= count;
-      for (std::uint32_t i = 0; i < count; ++i) *to++ = tx_buffers_[(head + i) & mask];
-      head += count;
-      // What didn't fit becomes a batch of its own.
-      if (head != end) tx_batch_ends_[head & mask] = end;
-    }
-    publish(state_->tx_head, head);
-    return done.size() - room;
+    return tx_reclaim_each(done.size(), [to = done.data()](std::span<const BufferIndex> run) mutable noexcept {
+      to = std::copy(run.begin(), run.end(), to);
+    });
   }
 
   [[nodiscard]] std::size_t tx_room() const noexcept {
-    return stopped_ ? 0 : slots_.tx - 1 - (state_->tx_tail - state_->tx_head);
+    return stopped_ ? 0 : tx_mask_ - (state_->tx_tail - state_->tx_head);
   }
 
   /// Any thread.
   [[nodiscard]] bool pending() const noexcept {
     const std::uint32_t head = std::atomic_ref(state_->rx_head).load(std::memory_order_relaxed);
     if (head == std::atomic_ref(state_->rx_tail).load(std::memory_order_relaxed)) return false;
-    return (rx_ring_[head & (slots_.rx - 1)].load() & Format::kRxDone) != 0;
+    return (rx_ring_[head & rx_mask_].load() & Format::kRxDone) != 0;
   }
 
  private:
@@ -252,45 +297,64 @@ class RingQueue {
     std::atomic_ref(index).store(value, std::memory_order_release);
   }
 
-  /// Flags of a piece that is damaged, or one of several of its frame. The NIC reports errors with the last one only.
-  [[gnu::noinline]] static std::uint16_t uncommon(std::uint64_t word, std::uint32_t length,
-                                                  std::uint32_t& in_frame) noexcept {
-    std::uint16_t flags = in_frame != 0 ? 0 : Piece::kFirst;
+  /// A word of an undamaged frame in one buffer. One test, so lengths from 4096 on count as uncommon too; 0 passes,
+  /// harmless: whoever looks at frames drops those shorter than a header.
+  static constexpr std::uint64_t kRxLongLength = 0xf000;
+  static constexpr std::uint64_t kRxPlain = Format::kRxDone | Format::kRxLast;
+  static constexpr std::uint64_t kRxPlainMask = kRxPlain | Format::kRxError | kRxLongLength;
+  static constexpr std::uint64_t kRxNever = ~std::uint64_t{0};  ///< no masked word is equal to it
+  static_assert(kBufferSize == 0x1000 && Format::rx_length(kRxLongLength) == kRxLongLength);
+
+  /// A piece that is damaged, or long, or one of several of its frame. The NIC reports errors with the last one only.
+  [[gnu::noinline]] static Piece describe(std::uint64_t word, BufferIndex buffer, std::uint32_t& in_frame) noexcept {
+    const std::uint32_t length = Format::rx_length(word);
     const bool last = (word & Format::kRxLast) != 0;
-    if (last) flags |= Piece::kLast;
-    if (length == 0 || length > kBufferSize || (last && (word & Format::kRxError) != 0)) flags |= Piece::kError;
+    const bool possible = length != 0 && length <= kBufferSize;
+    Piece piece{.buffer = buffer, .length = static_cast<std::uint16_t>(possible ? length : 0)};
+    if (in_frame == 0) piece.flags |= Piece::kFirst;
+    if (last) piece.flags |= Piece::kLast;
+    if (!possible || (last && (word & Format::kRxError) != 0)) piece.flags |= Piece::kError;
     in_frame = last ? 0 : 1;
-    return flags;
+    return piece;
   }
 
-  void refill(std::uint32_t held) noexcept {
-    const std::uint32_t mask = slots_.rx - 1;
-    const std::uint64_t base = buffers_iova_;
-    RingDescriptor* const ring = rx_ring_;
-    BufferIndex* const buffers = rx_buffers_;
-    std::uint32_t tail = state_->rx_tail;
-    const std::size_t got = pool_->take_each(rx_fill_ - held, [&](BufferIndex buffer) noexcept {
-      const std::uint32_t slot = tail++ & mask;
-      buffers[slot] = buffer;
-      ring[slot].address = base + std::uint64_t{buffer} * kBufferSize;
-      ring[slot].store(0);
-    });
-    if (got == 0) return;
-    publish(state_->rx_tail, tail);
-    doorbell_.rx_tail(tail & mask);
+  std::uint64_t expect_plain() noexcept { return rx_plain_ = state_->rx_in_frame == 0 ? kRxPlain : kRxNever; }
+
+  /// Gives the NIC as many buffers as it lacks and the pool has.
+  [[gnu::noinline]] void refill(std::uint32_t held) noexcept {
+    const std::uint32_t tail = state_->rx_tail;
+    std::uint32_t at = tail;
+    for (std::uint32_t lacking = rx_fill_ - held; lacking != 0;) {
+      const std::uint32_t slot = at & rx_mask_;
+      BufferIndex* const buffers = rx_buffers_ + slot;
+      const std::size_t run = pool_->take({buffers, std::min(lacking, slots_.rx - slot)});
+      if (run == 0) break;
+      at += static_cast<std::uint32_t>(run);
+      lacking -= static_cast<std::uint32_t>(run);
+      RingDescriptor* descriptor = rx_ring_ + slot;
+      for (std::size_t i = 0; i < run; ++i) descriptor++->give(buffers_iova_ + std::uint64_t{buffers[i]} * kBufferSize);
+    }
+    if (at == tail) return;
+    publish(state_->rx_tail, at);
+    doorbell_.rx_tail(at & rx_mask_);
   }
 
   // Used by every burst.
   QueueState* state_ = nullptr;
   RingDescriptor* rx_ring_ = nullptr;
   RingDescriptor* tx_ring_ = nullptr;
+  const RingDescriptor* rx_ring_end_ = nullptr;
+  const RingDescriptor* tx_ring_end_ = nullptr;
   BufferIndex* rx_buffers_ = nullptr;
   BufferIndex* tx_buffers_ = nullptr;
   std::uint32_t* tx_batch_ends_ = nullptr;
+  std::uint64_t rx_plain_ = kRxPlain;  ///< what the masked word of a whole frame looks like; kRxNever amid a long one
   std::uint64_t buffers_iova_ = 0;
   Pool* pool_;
   Doorbell doorbell_;
   Slots slots_;
+  std::uint32_t rx_mask_;
+  std::uint32_t tx_mask_;
   std::uint32_t rx_fill_ = 0;          ///< buffers the ring holds when full
   std::uint32_t rx_refill_below_ = 0;  ///< fewer than this: refill; 0: stopped
   bool stopped_ = false;
