@@ -45,17 +45,19 @@ static inline __u32 kagent_ring_slot(__u32 index, __u32 size)
 
 static inline __u64 kagent_addr(__u32 index, __u32 offset)
 {
-	return index | (__u64)offset << NDD_ADDR_OFFSET_SHIFT;
+	__u64 high = offset;
+
+	return index | high << NDD_ADDR_OFFSET_SHIFT;
 }
 
 static inline __u32 kagent_addr_index(__u64 addr)
 {
-	return (__u32)(addr & NDD_ADDR_INDEX_MASK);
+	return addr & NDD_ADDR_INDEX_MASK;
 }
 
 static inline __u32 kagent_addr_offset(__u64 addr)
 {
-	return (__u32)(addr >> NDD_ADDR_OFFSET_SHIFT & NDD_ADDR_OFFSET_MASK);
+	return addr >> NDD_ADDR_OFFSET_SHIFT & NDD_ADDR_OFFSET_MASK;
 }
 
 #endif /* KAGENT_RING_H */
