@@ -3,7 +3,8 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <limits>
+#include <map>
+#include <string>
 
 #include "examples/pingpong/message.h"
 
@@ -26,6 +27,15 @@ bool parse_mac(const std::string& text, udd::MacAddress& mac) {
   return fields == 6 && static_cast<std::size_t>(used) == text.size();
 }
 
+/// `value`: microseconds, or an optional of them.
+template <typename Value>
+void add_time(CLI::App& app, const char* name, Value& value, const char* text) {
+  static const std::map<std::string, std::int64_t> kUnits = {{"us", 1}, {"ms", 1'000}, {"s", 1'000'000}};
+  app.add_option_function<std::int64_t>(
+         name, [&value](const std::int64_t& us) { value = std::chrono::microseconds{us}; }, text)
+      ->transform(CLI::AsNumberWithUnit(kUnits, CLI::AsNumberWithUnit::UNIT_REQUIRED, "us, ms or s"));
+}
+
 void add_common(CLI::App& app, Options& options) {
   auto* how = app.add_option_group("peer", "how to reach the peer");
   how->add_option("--port", options.port, "take this port: netdev (ndd0) or PCI address");
@@ -41,26 +51,20 @@ void add_common(CLI::App& app, Options& options) {
   app.add_flag("--check-all", options.check_all, "check every octet, not just counters");
 
   auto& port = options.port_options;
-  app.add_option("--watchdog", port.watchdog, "the kernel takes the port back after so long without service (1s)");
-  app.add_option("--app-deadline", port.app_deadline, "… or without the application's call (0: none)");
+  add_time(app, "--watchdog", port.watchdog, "the kernel takes the port back after so long without service (1s)");
+  add_time(app, "--app-deadline", port.app_deadline, "... or without a call of the application's (none)");
   app.add_flag_callback(
       "--no-backup", [&port] { port.backup_after.reset(); }, "no backup thread");
-  app.add_option_function<std::chrono::microseconds>(
-      "--backup-after", [&port](const std::chrono::microseconds& after) { port.backup_after = after; },
-      "the backup thread steps in after so long without service (1ms)");
-  app.add_option("--poll-interval", port.poll_interval, "look at the tunnel this often (0: at each poll)");
-  app.add_option("--flush-interval", port.flush_interval, "gather sent frames for so long (0: send at once)");
+  add_time(app, "--backup-after", port.backup_after, "the backup thread steps in after so long without service (1ms)");
+  add_time(app, "--poll-interval", port.poll_interval, "look at the tunnel this often (at each poll)");
+  add_time(app, "--flush-interval", port.flush_interval, "gather sent frames for so long (send at once)");
   app.add_flag_callback(
       "--hold-on-debugger", [&port] { port.on_debugger = udd::OnDebugger::kHold; },
       "keep the port while a debugger has stopped the program");
 
-  const auto after = [&app](const char* name, std::optional<std::chrono::milliseconds>& value, const char* text) {
-    app.add_option_function<std::chrono::milliseconds>(
-        name, [&value](const std::chrono::milliseconds& time) { value = time; }, text);
-  };
-  after("--hang-after", options.hang_after, "after so long, spin for ever without polling");
-  after("--compute-after", options.compute_after, "after so long, compute without polling for --compute-for");
-  app.add_option("--compute-for", options.compute_for, "(1s)");
+  add_time(app, "--hang-after", options.hang_after, "then spin for ever without polling");
+  add_time(app, "--compute-after", options.compute_after, "then compute without polling, once");
+  add_time(app, "--compute-for", options.compute_for, "for so long (1s)");
 }
 
 }  // namespace
@@ -81,11 +85,11 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
       ->capture_default_str();
   client->add_option("--count", options.count, "end after so many pairs (0: by time)");
   client->add_option("--warm-up", options.warm_up, "pairs before the measured part");
-  client->add_option("--duration", options.duration, "end after this time, as 5s or 500ms (0: at a signal)");
+  add_time(*client, "--duration", options.duration, "end after this time (at a signal)");
   client->add_option("--rate", options.rate, "pairs a second (0: as fast as it goes)");
   client->add_flag_callback(
       "--no-latency", [&options] { options.latency = false; }, "leave the clock alone");
-  client->add_option("--progress", options.progress, "print the rate this often");
+  add_time(*client, "--progress", options.progress, "print the rate this often");
   client->add_flag("--json", options.json, "print one line of JSON at the end");
 
   try {

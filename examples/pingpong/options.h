@@ -31,20 +31,20 @@ struct Options {
   std::size_t window = 32;    ///< messages outstanding
   std::uint64_t count = 0;    ///< pairs; 0: until the time is over
   std::uint64_t warm_up = 0;  ///< pairs before the measured part
-  std::chrono::milliseconds duration{0};
+  std::chrono::microseconds duration{0};
   std::uint64_t rate = 0;  ///< pairs/s; 0: as fast as it goes
   bool blocking = false;
   bool latency = true;
   bool check_all = false;  ///< every octet, not just the counter
-  std::chrono::milliseconds progress{0};
+  std::chrono::microseconds progress{0};
   bool json = false;
 
   udd::PortOptions port_options;
 
   // for trying out the watchdog
-  std::optional<std::chrono::milliseconds> hang_after;
-  std::optional<std::chrono::milliseconds> compute_after;
-  std::chrono::milliseconds compute_for{1000};
+  std::optional<std::chrono::microseconds> hang_after;
+  std::optional<std::chrono::microseconds> compute_after;
+  std::chrono::microseconds compute_for{1'000'000};
 };
 
 /// Parses argv; prints help or what is wrong and returns the exit code instead.

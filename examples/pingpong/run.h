@@ -60,8 +60,8 @@ class Distraction {
 
  private:
   Clock::time_point start_;
-  std::optional<std::chrono::milliseconds> hang_after_, compute_after_;
-  std::chrono::milliseconds compute_for_;
+  std::optional<std::chrono::microseconds> hang_after_, compute_after_;
+  std::chrono::microseconds compute_for_;
 };
 
 /// Sends every message back until a signal or the port's end; returns how many.
