@@ -81,55 +81,60 @@ static struct file *nddcore_open_file(const char *path)
 	return o.file;
 }
 
-static int nddcore_open_group(struct nddcore_port *np, struct file **file,
-			      struct kagent_msg *msg)
+static struct file *nddcore_open_group(struct nddcore_port *np,
+				       struct kagent_msg *msg)
 {
 	struct iommu_group *group = iommu_group_get(&np->hold.pdev->dev);
 	struct vfio_device *vdev = nddcore_vfio_device(np);
+	struct file *file;
 	char path[32];
 
 	if (!group || !vdev) {
 		kagent_msg_set(msg, "%s has lost its VFIO device",
 			       kagent_port_name(np->port));
 		iommu_group_put(group);
-		return -ENODEV;
+		return ERR_PTR(-ENODEV);
 	}
 	snprintf(path, sizeof(path), "/dev/vfio/%d", iommu_group_id(group));
 	iommu_group_put(group);
-	*file = nddcore_open_file(path);
-	if (IS_ERR(*file)) {
+	file = nddcore_open_file(path);
+	if (IS_ERR(file)) {
 		kagent_msg_set(msg, "%s of %s can't be opened: error %ld",
 			       path, kagent_port_name(np->port),
-			       PTR_ERR(*file));
-		return PTR_ERR(*file);
+			       PTR_ERR(file));
+		return file;
 	}
 	/* Whatever a path may lead to: only the port's own device is handed out. */
-	if (!vfio_file_has_dev(*file, vdev)) {
+	if (!vfio_file_has_dev(file, vdev)) {
 		kagent_msg_set(msg, "%s is not the VFIO group of %s", path,
 			       kagent_port_name(np->port));
-		fput(*file);
-		return -EXDEV;
+		fput(file);
+		return ERR_PTR(-EXDEV);
 	}
-	return 0;
+	return file;
 }
 
 static int nddcore_open_files(struct nddcore_port *np, struct kagent_take *take,
 			      struct kagent_msg *msg)
 {
+	struct file *group, *container;
 	int err;
 
-	err = nddcore_open_group(np, &take->group, msg);
-	if (err)
-		return err;
-	take->container = nddcore_open_file(NDDCORE_CONTAINER_PATH);
-	if (IS_ERR(take->container)) {
-		err = PTR_ERR(take->container);
+	group = nddcore_open_group(np, msg);
+	if (IS_ERR(group))
+		return PTR_ERR(group);
+	container = nddcore_open_file(NDDCORE_CONTAINER_PATH);
+	if (IS_ERR(container)) {
+		err = PTR_ERR(container);
 		kagent_msg_set(msg,
 			       "%s can't be opened: error %d, is the module vfio loaded?",
 			       NDDCORE_CONTAINER_PATH, err);
-		fput(take->group);
+		fput(group);
+		return err;
 	}
-	return err;
+	take->group = group;
+	take->container = container;
+	return 0;
 }
 
 /* Note who has the device now, and see to it that the driver's module stays. */

@@ -51,13 +51,13 @@ static int nddcore_attach_recorded(struct nddcore_port *np,
 	int err;
 
 	if (!np->hold.driver)
-		return -ENODEV;
+		return -EIO;
 	if (!np->quiet) {
 		err = nddcore_quiesce(pdev);
 		if (err) {
 			pci_err(pdev, "its DMA can't be stopped: %d; %s is not let near it\n",
 				err, np->hold.driver);
-			return err;
+			return -EIO;
 		}
 		np->quiet = true;
 	}
@@ -68,10 +68,12 @@ static int nddcore_attach_recorded(struct nddcore_port *np,
 	if (err)
 		pci_err(pdev, "%s can't be bound again: %d\n",
 			np->hold.driver, err);
-	return err;
+	return err ? -EIO : 0;
 }
 
-/* nddcore off, override off, in-kernel driver on. */
+/* nddcore off, override off, in-kernel driver on. Errors of the device and its driver
+ * are -EIO: kagent takes others as what they mean to it.
+ */
 static int nddcore_swap_back(struct nddcore_port *np, struct pci_dev *pdev)
 {
 	enum nddcore_bound bound = nddcore_bound(np, pdev);
@@ -133,11 +135,11 @@ static int nddcore_serve_again(struct nddcore_port *np, struct pci_dev *pdev)
 	kagent_phase(np->port, KAGENT_PHASE_END_UP);
 
 	rtnl_lock();
-	if (rtnl_dereference(np->lower) == lower)
-		err = nddcore_lower_serve(np);
-	else if (!np->detached)
+	if (rtnl_dereference(np->lower) != lower && !np->detached)
 		err = -EAGAIN;	/* it has gone again meanwhile */
-	if (!err)
+	else if (!np->detached && nddcore_lower_serve(np))
+		err = -EIO;
+	else
 		nddcore_settings_drop(&np->settings);
 	netdev_put(lower, &tracker);
 	rtnl_unlock();

@@ -20,13 +20,53 @@ check wait_for 10 grep -q given-back /sys/class/net/ndd0/ndd/ended
 back
 case_end
 
-case_begin again_and_again 300
-for i in 1 2 3 4 5 6; do
+case_begin every_signal 300
+for end in TERM INT SEGV ABRT KILL; do
 	hold ./holder take $PORT
 	check taken
-	kill -9 $holder
+	kill -$end $holder
 	back
 done
+hold ./holder take $PORT
+kill -STOP $holder
+sleep 0.2
+kill -KILL $holder
+back
+case_end
+
+case_begin a_child_holds_on 60
+hold ./holder forked $PORT
+child=$(cat /run/lab/child)
+kill -9 $holder
+check wait_for 5 mode_is held
+check kill -0 $child
+# what the child has left of the device is worth nothing to it
+check [ "$(driver)" = nddcore ]
+kill -9 $child
+back
+case_end
+
+case_begin vfio_cannot_be_opened 60
+mv /dev/vfio/vfio /dev/vfio/gone
+refuse '/dev/vfio/vfio can.t be opened: error -2' ./holder take $PORT
+back
+mv /dev/vfio/gone /dev/vfio/vfio
+hold ./holder take $PORT
+kill -9 $holder
+back
+case_end
+
+case_begin driver_cannot_probe 60
+announce 'can.t be bound again'
+hold ./holder unopened $PORT
+read -r start end _ <$DEVICE/resource
+check modprobe blockbar start=$start size=$((end - start + 1))
+kill -9 $holder
+check wait_for 5 mode_is lost
+sleep 2.5
+check mode_is lost
+check rmmod blockbar
+back
 case_end
 
 case_begin settings_come_back 60

@@ -3,6 +3,7 @@
 //
 //   holder take PORT            take, open the device, map its registers, start, sleep; "ready" once there
 //   holder unopened PORT        take, and open nothing
+//   holder forked PORT          as take; then a child that has inherited everything stays, its pid in /run/lab/child
 //   holder checks PORT          try what the VFIO device must refuse, and what VFIO mappings must not change; give back
 //   holder armed PORT PHYS      point the receive ring at that physical address and arm it, start, sleep
 //   holder canary               keep two pages: receive descriptors, and the page that they point at; print the physical
@@ -343,6 +344,25 @@ void run_take(const std::string& port) {
   sleep_for_good();
 }
 
+// No exec: close-on-exec closes nothing.
+void run_forked(const std::string& port) {
+  Held held;
+  held.open_node(port);
+  held.take_port();
+  held.set_container();
+  held.open_device(port);
+  held.start();
+  const pid_t child = check(fork(), "fork");
+  if (child == 0) {
+    for (;;) pause();
+  }
+  FILE* file = std::fopen("/run/lab/child", "w");
+  if (file == nullptr) die("/run/lab/child");
+  std::fprintf(file, "%d\n", child);
+  std::fclose(file);
+  sleep_for_good();
+}
+
 void run_unopened(const std::string& port) {
   Held held;
   held.open_node(port);
@@ -356,6 +376,7 @@ int main(int argc, char** argv) {
   const std::span arguments(argv, static_cast<size_t>(argc));
   const std::string command = argc > 1 ? arguments[1] : "";
   if (command == "take" && argc == 3) run_take(arguments[2]);
+  if (command == "forked" && argc == 3) run_forked(arguments[2]);
   if (command == "unopened" && argc == 3) run_unopened(arguments[2]);
   if (command == "armed" && argc == 4) run_armed(arguments[2], std::strtoull(arguments[3], nullptr, 0));
   if (command == "canary" && argc == 2) run_canary();
