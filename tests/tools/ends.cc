@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// An application that takes a port, serves it for a moment, and ends in one of the ways in which applications end.
+//
+//   ends HOW [PORT]      PORT: ndd0
+//     close | destroy    gives the port back, by give_back() or by the Port's destructor, and lives on
+//     return | exit      leaves main(), or calls exit() below it
+//     throw | catch      an exception that nobody catches; one that is caught outside the Port's scope, and lives on
+//     abort | segv       dies with a core dump
+//     exec               becomes another program, which sleeps
+//     fork               dies while a forked child lives on
+//     clone              the same, where the child was made behind the C library's back and has every descriptor
+//     stop | spin        stops, or computes for good without a backup thread
+//     serve              goes on serving
+//
+// Prints "took" once the port is its own, and what it does then. Exit status 4: it lost the port.
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "udd/port.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kServe = 300ms;
+
+void say(const char* text) {
+  std::puts(text);
+  std::fflush(stdout);
+}
+
+void serve(udd::Port& port, std::optional<std::chrono::milliseconds> time) {
+  std::array<udd::Frame, 32> frames;
+  const auto end = std::chrono::steady_clock::now() + time.value_or(0ms);
+  while (port.state() == udd::PortState::kTunnel && (!time || std::chrono::steady_clock::now() < end)) {
+    port.queue(0).wait(50ms);
+    const std::size_t got = port.queue(0).rx(frames);
+    port.queue(0).release({frames.data(), got});
+  }
+}
+
+[[noreturn]] void live_on() {
+  say("living on");
+  for (;;) pause();
+}
+
+[[noreturn]] void die() {
+  kill(getpid(), SIGKILL);
+  for (;;) pause();
+}
+
+/// With all descriptors and none of pthread_atfork()'s handlers.
+long fork_behind_libc() { return syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, 0); }
+
+void end(const std::string& how, std::optional<udd::Port>& port) {
+  if (how == "close") {
+    port->give_back();
+    live_on();
+  } else if (how == "destroy") {
+    port.reset();
+    live_on();
+  } else if (how == "exit") {
+    std::exit(0);
+  } else if (how == "throw" || how == "catch") {
+    throw std::runtime_error("as asked");
+  } else if (how == "abort") {
+    std::abort();
+  } else if (how == "segv") {
+    *static_cast<volatile int*>(nullptr) = 1;
+  } else if (how == "exec") {
+    execlp("sleep", "sleep", "1000", nullptr);
+    std::perror("ends: exec");
+  } else if (how == "fork" || how == "clone") {
+    const long child = how == "fork" ? fork() : fork_behind_libc();
+    if (child == 0) {
+      for (;;) pause();
+    }
+    std::printf("child %ld\n", child);
+    std::fflush(stdout);
+    die();
+  } else if (how == "stop") {
+    raise(SIGSTOP);
+  } else if (how == "spin") {
+    for (volatile bool on = true; on;) {
+    }
+  } else if (how == "serve") {
+    serve(*port, std::nullopt);
+  }
+}
+
+int run(const std::string& how, const char* name) {
+  udd::PortOptions options{.ethertypes = {0x88B5}};
+  if (how == "spin") options.backup_after.reset();
+  std::optional<udd::Port> port = udd::Port::take(name, std::move(options));
+  say("took");
+  serve(*port, kServe);
+  end(how, port);
+  if (!port || port->state() != udd::PortState::kLost) return 0;
+  std::printf("lost: %s\n", port->lost_reason().c_str());
+  return 4;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string how = argc > 1 ? argv[1] : "";
+  const char* port = argc > 2 ? argv[2] : "ndd0";
+  if (how == "throw") return run(how, port);
+  try {
+    return run(how, port);
+  } catch (const udd::Error& error) {
+    std::fprintf(stderr, "ends: %s\n", error.what());
+    return 1;
+  } catch (const std::exception& error) {
+    std::printf("caught: %s\n", error.what());
+    live_on();
+  }
+}
