@@ -31,10 +31,10 @@ static struct kagent_file *kagent_file(struct file *file)
 /* The hold of this file, if it is not over. */
 static struct kagent_session *kagent_hold(struct file *file)
 {
-	/* pairs with the release in take.c */
-	struct kagent_session *session =
-		smp_load_acquire(&kagent_file(file)->session);
+	struct kagent_session *session;
 
+	/* pairs with the release in kagent_take() */
+	session = smp_load_acquire(&kagent_file(file)->session);
 	if (!session)
 		return ERR_PTR(-EBADF);
 	if (kagent_session_revoked(session))

@@ -46,8 +46,8 @@ enum kagent_owner {
 	KAGENT_OWNER_KTX,	/* with the process, to be sent and returned */
 };
 
-/**
- * struct kagent_piece - a checked piece: wholly inside buffer @index
+/*
+ * A checked piece: wholly inside buffer @index
  */
 struct kagent_piece {
 	__u32 index;

@@ -14,21 +14,22 @@ struct kagent_stat {
 	size_t at;
 };
 
-#define QUEUE_STAT(name, field)						\
-	{ name, offsetof(struct kagent_queue, field) }
+#define QUEUE_STAT(way, name, field)					\
+	{ #way "_" #name, offsetof(struct kagent_queue, way.field) }
 #define NIC_STAT(field)							\
-	{ "nic_" #field, offsetof(struct ndd_stats, field) }
+	{ #field, offsetof(struct ndd_stats, field) }
 
+/* k<way>_<name> */
 static const struct kagent_stat kagent_queue_stats[] = {
-	QUEUE_STAT("ktx_frames", tx.frames),
-	QUEUE_STAT("ktx_octets", tx.octets),
-	QUEUE_STAT("ktx_wakeups", tx.wakeups),
-	QUEUE_STAT("krx_frames", rx.frames),
-	QUEUE_STAT("krx_octets", rx.octets),
-	QUEUE_STAT("krx_polls", rx.wakeups),
+	QUEUE_STAT(tx, frames, frames),
+	QUEUE_STAT(tx, octets, octets),
+	QUEUE_STAT(tx, wakeups, wakeups),
+	QUEUE_STAT(rx, frames, frames),
+	QUEUE_STAT(rx, octets, octets),
+	QUEUE_STAT(rx, polls, wakeups),
 };
 
-/* as the process last read them; 0 unless one has the port */
+/* nic_<name>: as the process last read them; 0 unless one has the port */
 static const struct kagent_stat kagent_nic_stats[] = {
 	NIC_STAT(rx_frames),
 	NIC_STAT(rx_octets),
@@ -67,13 +68,13 @@ static void kagent_get_strings(struct net_device *dev, u32 set, u8 *data)
 	if (set != ETH_SS_STATS)
 		return;
 	for (i = 0; i < ARRAY_SIZE(kagent_queue_stats); i++)
-		ethtool_sprintf(&data, "%s", kagent_queue_stats[i].name);
+		ethtool_sprintf(&data, "k%s", kagent_queue_stats[i].name);
 	for (i = 0; i < KAGENT_DROPS; i++)
 		ethtool_sprintf(&data, "ktx_drop_%s", kagent_drop_name(i));
 	for (i = 0; i < KAGENT_DROPS; i++)
 		ethtool_sprintf(&data, "krx_drop_%s", kagent_drop_name(i));
 	for (i = 0; i < ARRAY_SIZE(kagent_nic_stats); i++)
-		ethtool_sprintf(&data, "%s", kagent_nic_stats[i].name);
+		ethtool_sprintf(&data, "nic_%s", kagent_nic_stats[i].name);
 }
 
 static void kagent_get_stats(struct net_device *dev,

@@ -105,7 +105,7 @@ static void kagent_port_uevent(struct net_device *dev, struct kagent_port *port,
 {
 	char mode_env[NDD_NAME_LEN], reason_env[NDD_NAME_LEN];
 	char port_env[NDD_NAME_LEN + sizeof("NDD_PORT=")];
-	char *env[] = { port_env, mode_env, reason_env, NULL };
+	char *env[4] = { port_env, mode_env, reason_env, NULL };
 
 	snprintf(port_env, sizeof(port_env), "NDD_PORT=%s", port->name);
 	snprintf(mode_env, sizeof(mode_env), "NDD_MODE=%s",

@@ -111,7 +111,7 @@ struct kagent_port {
 	void *priv;				/* the provider's */
 	u32 pool_max;				/* buffers a take may ask for */
 
-	spinlock_t lock;
+	spinlock_t lock;			/* of the members that say so */
 	enum ndd_reason reason;			/* lock */
 	enum ndd_reason end_reason;		/* lock; of this hold, first wins */
 	enum ndd_reason last_end;		/* lock; of the hold before */

@@ -185,6 +185,7 @@ static netdev_tx_t kagent_start_xmit(struct sk_buff *skb,
 	 */
 	txq = netdev_get_tx_queue(dev, index);
 	netif_tx_stop_queue(txq);
+	/* stopped, then looked: the opener does it the other way round */
 	smp_mb();
 	if (READ_ONCE(port->queue_open))
 		netif_tx_wake_queue(txq);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# SPDX-License-Identifier: GPL-2.0-only
+# SPDX-License-Identifier: Apache-2.0
 # probe.sh SRCTREE: prints a -D option for each interface the kernel's headers
 # have. Read by Kbuild; used in compat.h only.
 inc=$1/include/linux

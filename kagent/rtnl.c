@@ -16,7 +16,7 @@
  * own pages.
  */
 #define KAGENT_POOL_MAX		32768
-#define KAGENT_POOL_LIMIT	(1U << 19)
+#define KAGENT_POOL_LIMIT	BIT(19)
 
 static const struct nla_policy kagent_policy[IFLA_NDD_MAX + 1] = {
 	[IFLA_NDD_FORCE] = { .type = NLA_FLAG },

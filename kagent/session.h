@@ -99,7 +99,7 @@ struct kagent_session {
 	u8 *owners;		/* view.owner */
 	u32 kernel_bufs;
 	u32 ring_size;
-	struct mutex map_lock;
+	struct mutex map_lock;		/* one map or unmap at a time */
 	struct iommu_domain *domain;	/* map_lock; pool is mapped there */
 
 	struct kagent_pool ctrl_pages;
@@ -108,7 +108,7 @@ struct kagent_session {
 	struct ndd_health *health;
 	struct ndd_config *config;
 	struct ndd_stats *stats;
-	spinlock_t config_lock;
+	spinlock_t config_lock;	/* one writer of *config at a time */
 	u32 config_seq;		/* config_lock */
 
 	/* watchdog.c; the timer's own but for the settings */

@@ -38,13 +38,15 @@ enum kagent_event {
 };
 
 /* What the table asks for on an event, in this order. */
-#define KAGENT_DO_TAKE		(1U << 0) /* release the in-kernel driver */
-#define KAGENT_DO_TUNNEL	(1U << 1) /* open ndd0's queue to the rings */
-#define KAGENT_DO_REVOKE	(1U << 2) /* close it, cut the process off */
-#define KAGENT_DO_RESTORE	(1U << 3) /* bring the driver back, once closed */
-#define KAGENT_DO_RETRY		(1U << 4) /* again later */
-#define KAGENT_DO_DIRECT	(1U << 5) /* open ndd0's queue to the lower */
-#define KAGENT_DO_RELEASE	(1U << 6) /* forget the process and its memory */
+enum kagent_action {
+	KAGENT_DO_TAKE		= 1 << 0, /* release the in-kernel driver */
+	KAGENT_DO_TUNNEL	= 1 << 1, /* open ndd0's queue to the rings */
+	KAGENT_DO_REVOKE	= 1 << 2, /* close it, cut the process off */
+	KAGENT_DO_RESTORE	= 1 << 3, /* bring the driver back, once closed */
+	KAGENT_DO_RETRY		= 1 << 4, /* again later */
+	KAGENT_DO_DIRECT	= 1 << 5, /* open ndd0's queue to the lower */
+	KAGENT_DO_RELEASE	= 1 << 6, /* forget the process and its memory */
+};
 
 /**
  * struct kagent_step - what one event does in one mode

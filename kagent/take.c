@@ -75,11 +75,13 @@ static int kagent_spec(struct kagent_port *port, const struct ndd_take *take,
 			       port->name, spec->ring_size, NDD_RING_MIN,
 			       NDD_RING_MAX);
 	else if (spec->buf_count > pool_max)
-		kagent_msg_set(msg, "%s: %u buffers wanted, %u is the most for this port; raise pool_max where ndd0 is created",
+		kagent_msg_set(msg,
+			       "%s: %u buffers wanted, %u is the most for this port; raise pool_max where ndd0 is created",
 			       port->name, spec->buf_count, pool_max);
 	else if (spec->kernel_bufs < least ||
 		 spec->kernel_bufs >= spec->buf_count)
-		kagent_msg_set(msg, "%s: kernel_bufs %u must be %u at least, and less than buf_count %u",
+		kagent_msg_set(msg,
+			       "%s: kernel_bufs %u must be %u at least, and less than buf_count %u",
 			       port->name, spec->kernel_bufs, least,
 			       spec->buf_count);
 	else if (spec->nic_pages > KAGENT_PAGES_MAX ||
@@ -88,7 +90,8 @@ static int kagent_spec(struct kagent_port *port, const struct ndd_take *take,
 			       port->name, spec->nic_pages, spec->state_pages,
 			       KAGENT_PAGES_MAX);
 	else if (!kagent_watch_ok(&spec->watch))
-		kagent_msg_set(msg, "%s: watch: times are %u to %u us, on_debugger 0 or 1, reserved 0",
+		kagent_msg_set(msg,
+			       "%s: watch: times are %u to %u us, on_debugger 0 or 1, reserved 0",
 			       port->name, KAGENT_WATCH_MIN_US,
 			       KAGENT_WATCH_MAX_US);
 	else
@@ -115,10 +118,12 @@ static int kagent_claim(struct kagent_port *port, struct kagent_msg *msg)
 	spin_unlock_bh(&port->lock);
 
 	if (err == -ENODEV)
-		kagent_msg_set(msg, "%s: no in-kernel driver has this port (mode %s): load nddcore, or bind the device to its driver",
+		kagent_msg_set(msg,
+			       "%s: no in-kernel driver has this port (mode %s): load nddcore, or bind the device to its driver",
 			       port->name, kagent_mode_name(mode));
 	else if (err && owner)
-		kagent_msg_set(msg, "%s: taken by process %d (mode %s); it has to end or give the port back first",
+		kagent_msg_set(msg,
+			       "%s: taken by process %d (mode %s); it has to end or give the port back first",
 			       port->name, owner, kagent_mode_name(mode));
 	else if (err)
 		kagent_msg_set(msg, "%s: the port is changing hands (mode %s); try again",
@@ -223,6 +228,7 @@ static int kagent_hand_over(struct kagent_file *file,
 
 	/* from now on the end of the file is the end of the hold */
 	kagent_session_get(session);
+	/* its contents before the pointer; pairs with kagent_hold() */
 	smp_store_release(&file->session, session);
 	kagent_answer(session, take);
 	if (copy_to_user(arg, take, sizeof(*take))) {
@@ -252,7 +258,8 @@ static int kagent_take_port(struct kagent_file *file, struct ndd_take *take,
 	int err;
 
 	if (file->session) {
-		kagent_msg_set(msg, "%s: this descriptor has taken the port before; open the node again",
+		kagent_msg_set(msg,
+			       "%s: this descriptor has taken the port before; open the node again",
 			       file->port->name);
 		return -EBUSY;
 	}
@@ -304,7 +311,8 @@ long kagent_ioctl_take(struct kagent_file *file, void __user *arg)
 		return PTR_ERR(take);
 	if (take->api_major != NDD_API_MAJOR ||
 	    take->api_minor > NDD_API_MINOR) {
-		kagent_msg_set(&msg, "%s: the application was built for ndd %u.%u, the module is %u.%u: load a module of that version or newer",
+		kagent_msg_set(&msg,
+			       "%s: the application was built for ndd %u.%u, the module is %u.%u: load a module of that version or newer",
 			       file->port->name, take->api_major,
 			       take->api_minor, NDD_API_MAJOR, NDD_API_MINOR);
 		err = -EPROTO;

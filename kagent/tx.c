@@ -76,6 +76,7 @@ void kagent_tx_reap(struct kagent_queue *queue)
 		octets += session->ktx_len[index];
 		frames++;
 	}
+	/* the entries were read before their slots are given away */
 	smp_store_release(done->consumer, done->index);
 	netdev_tx_completed_queue(txq, frames, octets);
 	if (netif_tx_queue_stopped(txq) && kagent_tx_room(rings))

@@ -38,8 +38,8 @@ struct nddcore_link {
 	bool up;
 };
 
-/**
- * struct nddcore_settings - what an administrator may have set on a lower
+/*
+ * What an administrator may have set on a lower
  *
  * Recorded before its driver goes, put back onto the netdev that comes back.
  * A bool says whether the driver had such a setting to tell.
@@ -82,8 +82,8 @@ struct nddcore_hold {
 	bool taken;
 };
 
-/**
- * struct nddcore_port - nddcore's side of a port
+/*
+ * Nddcore's side of a port
  *
  * Lives from the first lower to the end of ndd0, or of the hold if that is later.
  */

@@ -87,9 +87,10 @@ static void nddcore_changed(struct net_device *lower)
 {
 	struct nddcore_port *np = nddcore_port_of_lower(lower);
 
+	bool on = netif_running(lower) && netif_carrier_ok(lower);
+
 	if (np && np->served)
-		kagent_lower_carrier(np->port, netif_running(lower) &&
-					       netif_carrier_ok(lower));
+		kagent_lower_carrier(np->port, on);
 }
 
 static int nddcore_netdev_event(struct notifier_block *nb,

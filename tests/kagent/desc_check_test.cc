@@ -239,7 +239,7 @@ TEST_F(DescCheck, DoneIsBelievedOnlyOfBuffersInFlightOfTheSameQueue) {
   EXPECT_TRUE(kagent_done_check(kagent_addr(60, 17), &view, kKernelFirst, 16, &index));
   EXPECT_EQ(index, 60u);
   EXPECT_FALSE(kagent_done_check(60, &view, kKernelFirst, 8, &index));   // 48 .. 55 only
-  EXPECT_FALSE(kagent_done_check(60, &view, 61, 3, &index));            // below the first
+  EXPECT_FALSE(kagent_done_check(60, &view, 61, 3, &index));             // below the first
   EXPECT_FALSE(kagent_done_check(50, &view, kKernelFirst, 16, &index));  // not in flight
   EXPECT_FALSE(kagent_done_check(1, &view, kKernelFirst, 16, &index));   // the process's own
   for (std::uint64_t addr : {std::uint64_t{kBufs}, std::uint64_t{0xffffffffu}}) {

@@ -128,8 +128,9 @@ TEST(KagentState, WhoEndedByItselfOrIsDebuggedIsNotKilled) {
   for (ndd_reason spared : {NDD_REASON_GIVEN_BACK, NDD_REASON_DIED, NDD_REASON_DEBUGGER, NDD_REASON_TAKE_FAILED}) {
     EXPECT_FALSE(kagent_reason_kills(spared)) << kagent_reason_name(spared);
   }
-  for (ndd_reason killed : {NDD_REASON_WATCHDOG, NDD_REASON_APP_DEADLINE, NDD_REASON_STOPPED, NDD_REASON_PROTOCOL,
-                            NDD_REASON_TAKE_TIMEOUT, NDD_REASON_LINK_DELETED, NDD_REASON_DEVICE_GONE, NDD_REASON_ADMIN}) {
+  for (ndd_reason killed :
+       {NDD_REASON_WATCHDOG, NDD_REASON_APP_DEADLINE, NDD_REASON_STOPPED, NDD_REASON_PROTOCOL, NDD_REASON_TAKE_TIMEOUT,
+        NDD_REASON_LINK_DELETED, NDD_REASON_DEVICE_GONE, NDD_REASON_ADMIN}) {
     EXPECT_TRUE(kagent_reason_kills(killed)) << kagent_reason_name(killed);
   }
 }

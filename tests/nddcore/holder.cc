@@ -6,7 +6,8 @@
 //   holder forked PORT          as take; then a child that has inherited everything stays, its pid in /run/lab/child
 //   holder checks PORT          try what the VFIO device must refuse, and what VFIO mappings must not change; give back
 //   holder armed PORT PHYS      point the receive ring at that physical address and arm it, start, sleep
-//   holder canary               keep two pages: receive descriptors, and the page that they point at; print the physical
+//   holder canary               keep two pages: receive descriptors, and the page that they point at; print the
+//   physical
 //                               address of the first, and "changed" once one of them is not what it was
 //
 // PORT is a PCI address. Failures go to stderr; exit status 1.
@@ -100,7 +101,9 @@ struct Held {
   uint64_t bar_offset = 0;
   size_t bar_size = 0;
 
-  void open_node(const std::string& port) { node = check(open(("/dev/ndd/" + port).c_str(), O_RDWR | O_CLOEXEC), port); }
+  void open_node(const std::string& port) {
+    node = check(open(("/dev/ndd/" + port).c_str(), O_RDWR | O_CLOEXEC), port);
+  }
 
   void take_port() {
     take.argsz = sizeof(take);
@@ -214,7 +217,8 @@ void check_config_space(const Held& held) {
   expect(pread(held.device, &command, sizeof(command), at + 4) == 2, "command register is readable");
   expect(command & 4, "bus mastering is on");
   const uint16_t off = 0;
-  expect_errno(static_cast<int>(pwrite(held.device, &off, sizeof(off), at + 4)), EPERM, "write of the command register");
+  expect_errno(static_cast<int>(pwrite(held.device, &off, sizeof(off), at + 4)), EPERM,
+               "write of the command register");
   const uint16_t d3 = 3;
   expect_errno(static_cast<int>(pwrite(held.device, &d3, sizeof(d3), at + 0xcc)), EPERM, "write of the power state");
 }
@@ -264,7 +268,8 @@ void run_checks(const std::string& port) {
   held.open_device(port);
   Registers regs(held.bar);
   expect(regs.get(Registers::kStatus) != UINT32_MAX, "registers answer");
-  expect((regs.get(Registers::kRctl) & 2) == 0 && (regs.get(Registers::kTctl) & 2) == 0, "engines are off at the start");
+  expect((regs.get(Registers::kRctl) & 2) == 0 && (regs.get(Registers::kTctl) & 2) == 0,
+         "engines are off at the start");
   check_config_space(held);
   check_allow_list(held);
   expect(held.nic_reaches_pool(), "NIC reaches the pool behind a mapping made before the open");
@@ -283,8 +288,8 @@ void run_checks(const std::string& port) {
   check(ioctl(held.node, NDD_GIVE_BACK), "NDD_GIVE_BACK");
 }
 
-// Inside the port's domain the address means nothing, or a page of the pool; where the IOMMU passes addresses through it
-// is a canary's ring, and valid.
+// Inside the port's domain the address means nothing, or a page of the pool; where the IOMMU passes addresses through
+// it is a canary's ring, and valid.
 void run_armed(const std::string& port, uint64_t phys) {
   Held held;
   held.open_node(port);

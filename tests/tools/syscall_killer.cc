@@ -60,7 +60,8 @@ class Traced {
       _exit(127);
     }
     if (!wait_stop()) die("the program did not start");
-    if (ptrace(PTRACE_SETOPTIONS, pid_, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) != 0) die("PTRACE_SETOPTIONS");
+    if (ptrace(PTRACE_SETOPTIONS, pid_, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) != 0)
+      die("PTRACE_SETOPTIONS");
   }
 
   /// Runs to the next entry or exit of a system call. False: the program has ended.
