@@ -59,7 +59,7 @@ static bool piece_ok(const struct ndd_desc *desc,
 
 static bool offload_ok(const struct ndd_desc *desc, __u64 features)
 {
-	__u8 type = desc->gso_type & (__u8)~NDD_GSO_ECN;
+	unsigned int type = desc->gso_type & ~NDD_GSO_ECN;
 
 	if (!(desc->flags & OFFLOAD_FLAGS) && !desc->gso_type)
 		return true;

@@ -8,6 +8,7 @@
  */
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
+#include <linux/sched/signal.h>
 
 #include "session.h"
 
@@ -148,11 +149,20 @@ int kagent_port_start(struct kagent_port *port, struct kagent_session *session)
 	return err;
 }
 
+/* The owner, and whoever has the device open: a child may have it instead. */
+static void kagent_kill(struct kagent_port *port,
+			struct kagent_session *session)
+{
+	kill_pid(session->owner, SIGKILL, 1);
+	port->held_ops->kill(port);
+	set_bit(KAGENT_SESSION_KILLED, &session->flags);
+	port->deadline = jiffies + msecs_to_jiffies(KAGENT_GRACE_KILLED_MS);
+}
+
 /* No new users, then off with the device, then whoever still holds it. */
 static void kagent_end(struct kagent_port *port, struct kagent_session *session,
 		       enum ndd_reason reason)
 {
-	unsigned int grace = KAGENT_GRACE_MS;
 	struct net_device *dev;
 
 	set_bit(KAGENT_SESSION_REVOKED, &session->flags);
@@ -167,13 +177,11 @@ static void kagent_end(struct kagent_port *port, struct kagent_session *session,
 	rtnl_unlock();
 
 	port->held_ops->revoke(port);
-	if (reason == NDD_REASON_DEBUGGER) {
-		grace = 0;
-	} else if (kagent_reason_kills(reason) && kagent_device_is_open(port)) {
-		port->held_ops->kill(port);
-		grace = KAGENT_GRACE_KILLED_MS;
-	}
-	port->deadline = jiffies + msecs_to_jiffies(grace);
+	port->deadline = jiffies;
+	if (kagent_reason_verdict(reason) == KAGENT_KILL)
+		kagent_kill(port, session);
+	else if (reason != NDD_REASON_DEBUGGER)
+		port->deadline += msecs_to_jiffies(KAGENT_GRACE_MS);
 }
 
 static void kagent_release(struct kagent_port *port)
@@ -249,11 +257,18 @@ static void kagent_restore(struct kagent_port *port)
 }
 
 /* RESTORING: restore as soon as nobody has the device open. */
-static void kagent_step_restoring(struct kagent_port *port)
+static void kagent_step_restoring(struct kagent_port *port,
+				  struct kagent_session *session)
 {
 	if (!kagent_device_is_open(port)) {
 		kagent_restore(port);
-	} else if (kagent_overdue(port)) {
+	} else if (!kagent_overdue(port)) {
+		return;
+	} else if (session &&
+		   kagent_reason_verdict(port->reason) != KAGENT_SPARE &&
+		   !test_bit(KAGENT_SESSION_KILLED, &session->flags)) {
+		kagent_kill(port, session);
+	} else {
 		pr_warn("kagent: %s: process %d still has the device open\n",
 			port->name, port->held_ops->holder(port));
 		kagent_port_event(port, KAGENT_EV_STILL_OPEN, port->reason);
@@ -297,7 +312,7 @@ static bool kagent_step(struct kagent_port *port)
 		    test_and_clear_bit(KAGENT_ASK_KILL, &port->asked))
 			port->held_ops->kill(port);
 		if (mode == NDD_MODE_RESTORING) {
-			kagent_step_restoring(port);
+			kagent_step_restoring(port, session);
 			return false;
 		}
 		if (open ||

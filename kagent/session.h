@@ -79,6 +79,7 @@ enum {
 	KAGENT_SESSION_GIVEN_BACK, /* NDD_GIVE_BACK was called */
 	KAGENT_SESSION_BROKEN,	/* the protocol was broken; told once */
 	KAGENT_SESSION_ABANDONED, /* the taker was killed in NDD_TAKE */
+	KAGENT_SESSION_KILLED,	/* its process was; told once */
 };
 
 struct kagent_session {

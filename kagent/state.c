@@ -60,20 +60,21 @@ struct kagent_step kagent_state_step(enum ndd_mode mode,
 	return steps[mode][event];
 }
 
-bool kagent_reason_kills(enum ndd_reason reason)
+enum kagent_verdict kagent_reason_verdict(enum ndd_reason reason)
 {
 	switch (reason) {
-	case NDD_REASON_TAKE_TIMEOUT:
 	case NDD_REASON_WATCHDOG:
 	case NDD_REASON_APP_DEADLINE:
 	case NDD_REASON_STOPPED:
 	case NDD_REASON_PROTOCOL:
+		return KAGENT_KILL;
+	case NDD_REASON_TAKE_TIMEOUT:
 	case NDD_REASON_DEVICE_GONE:
 	case NDD_REASON_LINK_DELETED:
 	case NDD_REASON_ADMIN:
-		return true;
+		return KAGENT_KILL_HOLDER;
 	default:
-		return false;
+		return KAGENT_SPARE;
 	}
 }
 

@@ -66,7 +66,14 @@ struct kagent_step kagent_state_step(enum ndd_mode mode,
 /* Is the holder killed if it still has the device open? Not one that ended by
  * itself (what is left is a stranger), nor one that a debugger holds.
  */
-bool kagent_reason_kills(enum ndd_reason reason);
+/* What becomes of the process whose hold ends for a reason. */
+enum kagent_verdict {
+	KAGENT_SPARE,		/* it ended by itself, or is being debugged */
+	KAGENT_KILL_HOLDER,	/* killed if it does not let go within a grace */
+	KAGENT_KILL,		/* killed: it hangs, or can't be trusted */
+};
+
+enum kagent_verdict kagent_reason_verdict(enum ndd_reason reason);
 
 /* In lower case, as sysfs, the log and uevents show them; "?" if out of range. */
 const char *kagent_mode_name(unsigned int mode);

@@ -54,7 +54,8 @@ check far ip link add link eth1 name ndd1 type ndd
 check far ip addr add 10.0.0.2/24 dev ndd1
 check far ip link set ndd1 up
 check wait_for 15 pings
-app far ./pingpong server --port 0000:00:04.0
+# ip becomes the program: its pid is the one to signal
+app ip netns exec far ./pingpong server --port 0000:00:04.0
 server=$app
 check wait_for 20 far grep -q tunnel /sys/class/net/ndd1/ndd/mode
 check wait_for 15 pings
