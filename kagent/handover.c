@@ -178,7 +178,7 @@ static void kagent_end(struct kagent_port *port, struct kagent_session *session,
 
 	port->held_ops->revoke(port);
 	port->deadline = jiffies;
-	if (kagent_reason_verdict(reason) == KAGENT_KILL)
+	if (kagent_reason_fate(reason) == KAGENT_KILL)
 		kagent_kill(port, session);
 	else if (reason != NDD_REASON_DEBUGGER)
 		port->deadline += msecs_to_jiffies(KAGENT_GRACE_MS);
@@ -265,7 +265,7 @@ static void kagent_step_restoring(struct kagent_port *port,
 	} else if (!kagent_overdue(port)) {
 		return;
 	} else if (session &&
-		   kagent_reason_verdict(port->reason) != KAGENT_SPARE &&
+		   kagent_reason_fate(port->reason) != KAGENT_SPARE &&
 		   !test_bit(KAGENT_SESSION_KILLED, &session->flags)) {
 		kagent_kill(port, session);
 	} else {

@@ -60,7 +60,7 @@ struct kagent_step kagent_state_step(enum ndd_mode mode,
 	return steps[mode][event];
 }
 
-enum kagent_verdict kagent_reason_verdict(enum ndd_reason reason)
+enum kagent_fate kagent_reason_fate(enum ndd_reason reason)
 {
 	switch (reason) {
 	case NDD_REASON_WATCHDOG:

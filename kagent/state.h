@@ -67,13 +67,13 @@ struct kagent_step kagent_state_step(enum ndd_mode mode,
  * itself (what is left is a stranger), nor one that a debugger holds.
  */
 /* What becomes of the process whose hold ends for a reason. */
-enum kagent_verdict {
+enum kagent_fate {
 	KAGENT_SPARE,		/* it ended by itself, or is being debugged */
 	KAGENT_KILL_HOLDER,	/* killed if it does not let go within a grace */
 	KAGENT_KILL,		/* killed: it hangs, or can't be trusted */
 };
 
-enum kagent_verdict kagent_reason_verdict(enum ndd_reason reason);
+enum kagent_fate kagent_reason_fate(enum ndd_reason reason);
 
 /* In lower case, as sysfs, the log and uevents show them; "?" if out of range. */
 const char *kagent_mode_name(unsigned int mode);

@@ -126,14 +126,14 @@ TEST(KagentState, NamesAreThereAndDiffer) {
 
 TEST(KagentState, WhoEndedByItselfOrIsDebuggedIsNotKilled) {
   for (ndd_reason spared : {NDD_REASON_GIVEN_BACK, NDD_REASON_DIED, NDD_REASON_DEBUGGER, NDD_REASON_TAKE_FAILED}) {
-    EXPECT_EQ(kagent_reason_verdict(spared), KAGENT_SPARE) << kagent_reason_name(spared);
+    EXPECT_EQ(kagent_reason_fate(spared), KAGENT_SPARE) << kagent_reason_name(spared);
   }
   for (ndd_reason asked :
        {NDD_REASON_TAKE_TIMEOUT, NDD_REASON_LINK_DELETED, NDD_REASON_DEVICE_GONE, NDD_REASON_ADMIN}) {
-    EXPECT_EQ(kagent_reason_verdict(asked), KAGENT_KILL_HOLDER) << kagent_reason_name(asked);
+    EXPECT_EQ(kagent_reason_fate(asked), KAGENT_KILL_HOLDER) << kagent_reason_name(asked);
   }
   for (ndd_reason killed : {NDD_REASON_WATCHDOG, NDD_REASON_APP_DEADLINE, NDD_REASON_STOPPED, NDD_REASON_PROTOCOL}) {
-    EXPECT_EQ(kagent_reason_verdict(killed), KAGENT_KILL) << kagent_reason_name(killed);
+    EXPECT_EQ(kagent_reason_fate(killed), KAGENT_KILL) << kagent_reason_name(killed);
   }
 }
 
