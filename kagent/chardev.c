@@ -183,6 +183,7 @@ static long kagent_set_link(struct kagent_session *session, void __user *arg)
 	struct kagent_port *port = session->port;
 	struct net_device *dev;
 	struct ndd_link link;
+	enum ndd_mode mode;
 
 	if (copy_from_user(&link, arg, sizeof(link)))
 		return -EFAULT;
@@ -190,11 +191,12 @@ static long kagent_set_link(struct kagent_session *session, void __user *arg)
 		return -EINVAL;
 	rtnl_lock();
 	dev = rtnl_dereference(port->dev);
-	if (dev && kagent_port_mode(port) == NDD_MODE_TUNNEL &&
-	    !kagent_session_revoked(session)) {
+	mode = kagent_port_mode(port);
+	if (dev && !kagent_session_revoked(session) &&
+	    (mode == NDD_MODE_TAKING || mode == NDD_MODE_TUNNEL)) {
 		port->link = link;
-		if (link.link != NDD_LINK_UNKNOWN)
-			kagent_link_set(dev, link.link == NDD_LINK_UP);
+		if (mode == NDD_MODE_TUNNEL)
+			kagent_link_told(dev);
 	}
 	rtnl_unlock();
 	return 0;

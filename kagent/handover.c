@@ -142,7 +142,7 @@ int kagent_port_start(struct kagent_port *port, struct kagent_session *session)
 		kagent_phase(port, KAGENT_PHASE_TAKE_STARTED);
 		kagent_watchdog_start(session);
 		kagent_port_event(port, KAGENT_EV_START, NDD_REASON_STARTED);
-		kagent_link_served(dev);
+		kagent_link_told(dev);
 	}
 	rtnl_unlock();
 	mutex_unlock(&port->handover);

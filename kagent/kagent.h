@@ -178,6 +178,7 @@ void kagent_link_forget(struct kagent_port *port);
 void kagent_link_set(struct net_device *dev, bool up);
 void kagent_link_expire(struct work_struct *work);
 void kagent_link_served(struct net_device *dev);
+void kagent_link_told(struct net_device *dev);
 void kagent_queue_update(struct net_device *dev);
 
 /* netdev.c */

@@ -130,6 +130,20 @@ void kagent_link_set(struct net_device *dev, bool up)
 }
 
 /**
+ * kagent_link_told() - the process serves the port, or told of its link
+ * @dev: ndd0
+ */
+void kagent_link_told(struct net_device *dev)
+{
+	const struct ndd_link *link = &kagent_priv(dev)->port->link;
+
+	if (link->link == NDD_LINK_UNKNOWN)
+		kagent_link_served(dev);
+	else
+		kagent_link_set(dev, link->link == NDD_LINK_UP);
+}
+
+/**
  * kagent_link_served() - somebody drives the port, or its link changed
  * @dev: ndd0
  */

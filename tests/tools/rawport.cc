@@ -77,7 +77,7 @@ int run_twice(const std::string& port) {
   const int node = open_node(port);
   const int second_node = open_node(port);
   ndd_take request = request_of();
-  expect_refused(ioctl(node, NDD_START), EIO, "NDD_START before a take");
+  expect_refused(ioctl(node, NDD_START), EBADF, "NDD_START before a take");
   take_or_die(node, request);
   expect_refused(ioctl(node, NDD_START), EIO, "NDD_START before the device is open");
   ndd_take again = request_of();
@@ -85,9 +85,9 @@ int run_twice(const std::string& port) {
   again = request_of();
   expect_refused(take(second_node, again), EBUSY, "a take of another descriptor");
   std::printf("said: %s\n", reinterpret_cast<const char*>(again.msg));
-  expect_refused(ioctl(second_node, NDD_START), EIO, "NDD_START by another descriptor");
+  expect_refused(ioctl(second_node, NDD_START), EBADF, "NDD_START by another descriptor");
   void* foreign = mmap(nullptr, 4096, PROT_READ, MAP_SHARED, second_node, NDD_MMAP_POOL);
-  expect_refused(foreign == MAP_FAILED ? -1 : 0, EIO, "mmap of the pool by another descriptor");
+  expect_refused(foreign == MAP_FAILED ? -1 : 0, EBADF, "mmap of the pool by another descriptor");
 
   int container = request.container_fd;
   if (ioctl(request.group_fd, VFIO_GROUP_SET_CONTAINER, &container) != 0) die("VFIO_GROUP_SET_CONTAINER");

@@ -17,7 +17,7 @@ namespace udd {
 namespace {
 
 constexpr const char* kHowToCreate =
-    "load the modules (modprobe kagent nddcore) and create the stable netdev (ip link add link eth0 name ndd0 type "
+    "load the modules (modprobe nddcore) and create the stable netdev (ip link add link eth0 name ndd0 type "
     "ndd)";
 
 UniqueFd open_node(const std::string& path) {

@@ -279,6 +279,7 @@ struct ndd_link {
 /* Argument by value: queue number. Schedules the queue's NAPI, no more. */
 #define NDD_KICK	_IO(NDD_IOC_MAGIC, 0x44)
 #define NDD_SET_EVENT	_IOW(NDD_IOC_MAGIC, 0x45, struct ndd_event)
+/* From NDD_TAKE on; what is told before NDD_START counts from there on. */
 #define NDD_SET_LINK	_IOW(NDD_IOC_MAGIC, 0x46, struct ndd_link)
 
 /* ------------------------------------------------------------------ */
