@@ -7,6 +7,7 @@
 OWN=52:54:00:00:00:00
 OTHER=52:54:00:00:0b:0b
 NEW=52:54:00:00:0c:0c
+NEWER=52:54:00:00:0d:0d
 GROUP=01:00:5e:11:22:33
 STRANGER=01:00:5e:44:55:66
 CAPTURE=/run/lab/capture
@@ -78,12 +79,14 @@ arrive_only "" $OTHER $GROUP
 check ip link set ndd0 allmulticast on
 arrive_only "$GROUP" $OTHER $GROUP
 check ip link set ndd0 allmulticast off
-# a VLAN on top keeps the address it has, and gets its frames
+# The port's own address is no example of one that has gone: ndd0's IPv6 address was made of it, and QEMU lets unicast
+# through the hash filter of the groups that belong to that.
 check ip link set ndd0 address $NEW
+arrive_only "$NEW" $NEW $NEWER
+check ip link set ndd0 address $NEWER
 check wait_for 10 pings
-arrive_only "$NEW $OWN" $NEW $OWN $OTHER
+arrive_only "$NEWER" $NEW $NEWER
 check ip link del ndd0.5
-arrive_only "$NEW" $NEW $OWN
 check ip link add link ndd0 name ndd0.6 type vlan id 6
 check ip addr add 10.6.0.1/24 dev ndd0.6
 check ip link set ndd0.6 up
@@ -99,8 +102,8 @@ kill_app
 case_end
 
 case_begin holds_in_direct_mode_again 120
-arrive_only "$NEW $STRANGER" $NEW $OWN $GROUP $STRANGER
-check [ "$(cat /sys/class/net/"$(lower)"/address)" = $NEW ]
+arrive_only "$NEWER $STRANGER" $NEW $NEWER $GROUP $STRANGER
+check [ "$(cat /sys/class/net/"$(lower)"/address)" = $NEWER ]
 check [ "$(cat /sys/class/net/"$(lower)"/mtu)" = 4000 ]
 check ping -c 1 -W 2 -M do -s 3900 10.0.0.2
 check wait_for 10 ping -c 1 -W 1 10.6.0.2
