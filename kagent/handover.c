@@ -65,6 +65,9 @@ static int kagent_take_enter(struct kagent_port *port,
 	ready = dev && port->mode == NDD_MODE_DIRECT && !port->session &&
 		!test_bit(KAGENT_SESSION_ABANDONED, &session->flags);
 	if (ready) {
+		/* what was asked of the hold before is nobody's business now */
+		clear_bit(KAGENT_ASK_WARN, &port->asked);
+		clear_bit(KAGENT_ASK_KILL, &port->asked);
 		kagent_session_get(session);
 		port->session = session;
 		port->end_reason = NDD_REASON_NONE;
