@@ -88,6 +88,7 @@ class Client {
   /// Exchanges pairs until `count` are back (0: until --duration, a signal or the port's end).
   Result run(std::uint64_t count) {
     result_ = {};
+    seen_received_ = progress_received_ = 0;
     const auto start = Clock::now();
     const auto end = options_.duration.count() > 0 ? start + options_.duration : Clock::time_point::max();
     last_reply_ = last_progress_ = start;
@@ -153,7 +154,8 @@ class Client {
   bool look_around(Clock::time_point start, Clock::time_point end, std::size_t got) {
     const auto now = Clock::now();
     if (stop_requested.load(std::memory_order_relaxed) || now >= end || !link_.alive()) return false;
-    if (got != 0) {
+    if (result_.received != seen_received_) {  // since the last look, which may be many rounds ago
+      seen_received_ = result_.received;
       last_reply_ = now;
     } else if (outstanding_ != 0 && now - last_reply_ > kLossTimeout) {
       result_.lost += outstanding_;
@@ -187,6 +189,7 @@ class Client {
   std::size_t outstanding_ = 0;
   std::size_t allowed_ = 0;  ///< --rate: messages due
   std::uint64_t progress_received_ = 0;
+  std::uint64_t seen_received_ = 0;  ///< when last_reply_ was set
   Clock::time_point last_reply_, last_progress_;
 };
 
