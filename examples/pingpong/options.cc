@@ -30,10 +30,10 @@ bool parse_mac(const std::string& text, udd::MacAddress& mac) {
 /// `value`: microseconds, or an optional of them.
 template <typename Value>
 void add_time(CLI::App& app, const char* name, Value& value, const char* text) {
-  static const std::map<std::string, std::int64_t> kUnits = {{"us", 1}, {"ms", 1'000}, {"s", 1'000'000}};
+  static const std::map<std::string, std::int64_t> units = {{"us", 1}, {"ms", 1'000}, {"s", 1'000'000}};
   app.add_option_function<std::int64_t>(
          name, [&value](const std::int64_t& us) { value = std::chrono::microseconds{us}; }, text)
-      ->transform(CLI::AsNumberWithUnit(kUnits, CLI::AsNumberWithUnit::UNIT_REQUIRED, "us, ms or s"));
+      ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED, "us, ms or s"));
 }
 
 void add_common(CLI::App& app, Options& options) {

@@ -25,8 +25,8 @@ double calibrate() noexcept {
 }
 
 double rate() noexcept {
-  static const double kRate = calibrate();
-  return kRate;
+  static const double calibrated = calibrate();
+  return calibrated;
 }
 
 }  // namespace

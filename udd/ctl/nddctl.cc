@@ -6,9 +6,9 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
+#include <exception>
 #include <string>
 
-#include "udd/base/error.h"
 #include "udd/ctl/monitor.h"
 #include "udd/ctl/names.h"
 
@@ -39,9 +39,7 @@ void print_event(const udd::PortStatus& event) {
   std::fflush(stdout);  // a pipe's reader wants it now
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"What ports there are, who has them, and what happens to them."};
   app.require_subcommand(1);
   auto* list = app.add_subcommand("list", "each port: PCI address, netdev, mode, owner, why");
@@ -50,20 +48,26 @@ int main(int argc, char** argv) {
   watch->add_option("-n,--count", count, "end after this many events; 0: never")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
+  udd::PortMonitor monitor;
+  if (list->parsed()) {
+    for (const auto& port : monitor.list()) print_port(port);
+    return 0;
+  }
+  unsigned seen = 0;
+  monitor.watch([&](const udd::PortStatus& event) {
+    print_event(event);
+    return count == 0 || ++seen < count;
+  });
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
   try {
-    udd::PortMonitor monitor;
-    if (list->parsed()) {
-      for (const auto& port : monitor.list()) print_port(port);
-    } else {
-      unsigned seen = 0;
-      monitor.watch([&](const udd::PortStatus& event) {
-        print_event(event);
-        return count == 0 || ++seen < count;
-      });
-    }
-  } catch (const udd::Error& error) {
-    fmt::print(stderr, "nddctl: {}\n", error.what());
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "nddctl: %s\n", error.what());
     return 1;
   }
-  return 0;
 }

@@ -53,14 +53,17 @@ struct Reg {
     }
     /// A value known at run time only; bits that don't fit are cut off.
     [[nodiscard]] static constexpr Field from(std::uint32_t value) noexcept {
-      Field field(0);
-      field.bits_ = (value & kMax) << Lo;
-      return field;
+      return Field{Shifted{(value & kMax) << Lo}};
     }
     [[nodiscard]] constexpr std::uint32_t bits() const noexcept { return bits_; }
     [[nodiscard]] static constexpr std::uint32_t get(std::uint32_t raw) noexcept { return (raw & kMask) >> Lo; }
 
    private:
+    struct Shifted {
+      std::uint32_t bits;
+    };
+    explicit constexpr Field(Shifted shifted) noexcept : bits_(shifted.bits) {}
+
     std::uint32_t bits_;
   };
 };

@@ -36,7 +36,8 @@ bool replace(std::uintptr_t address) noexcept {
     const std::uintptr_t begin = slot.begin.load(std::memory_order_acquire);
     const std::size_t size = slot.size.load(std::memory_order_relaxed);
     if (begin == 0 || address - begin >= size) continue;
-    auto* const start = reinterpret_cast<void*>(begin);
+    // The range was registered as numbers, for an atomic that a signal handler may read.
+    auto* const start = reinterpret_cast<void*>(begin);  // NOLINT(performance-no-int-to-ptr)
     if (::mmap(start, size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) ==
         MAP_FAILED) {
       return false;

@@ -16,8 +16,8 @@ struct ForkGuards {
 
   /// Never destroyed: a fork may come as late as in a destructor of static duration.
   static ForkGuards& instance() {
-    static auto* const kInstance = new ForkGuards;
-    return *kInstance;
+    static auto* const guards = new ForkGuards;
+    return *guards;
   }
   ForkGuards() { ::pthread_atfork(prepare, parent, child); }
 

@@ -23,7 +23,7 @@ namespace {
 
 constexpr IrqKind kE1000Irqs[] = {IrqKind::kMsi, IrqKind::kIntx};
 constexpr unsigned kE1000Bar = 0;
-constexpr std::size_t kE1000BarSize = 128 * 1024;  // 82574 datasheet 9.2.11: memory register base address
+constexpr std::size_t kE1000BarSize = std::size_t{128} * 1024;  // 82574 datasheet 9.2.11: memory register base address
 
 class E1000Handle final : public NicHandle {
  public:
@@ -71,7 +71,7 @@ std::unique_ptr<NicHandle> open_handle(VfioFiles files, const std::string& devic
   return std::make_unique<Handle>(std::move(files), device, pool, state);
 }
 
-const NicFamilyEntry kFamilies[] = {
+constexpr NicFamilyEntry kFamilies[] = {
     {.id = E1000::k82574L,
      .name = "Intel 82574L",
      .needs = [] { return E1000::needs(); },

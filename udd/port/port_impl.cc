@@ -21,6 +21,7 @@ constexpr std::chrono::seconds kWatchdogMax{60};
 
 std::vector<SteeringRule> rules_of(const PortOptions& options) {
   std::vector<SteeringRule> rules;
+  rules.reserve(options.ethertypes.size());
   for (const std::uint16_t ethertype : options.ethertypes) {
     rules.push_back({.kind = SteeringRule::Kind::kEtherType, .ethertype = ethertype});
   }

@@ -51,7 +51,8 @@ class RingEntries {
   }
 
  private:
-  static constexpr std::size_t kWords = sizeof(Entry) / sizeof(std::uint64_t);
+  static constexpr std::size_t kWordSize = sizeof(std::uint64_t);
+  static constexpr std::size_t kWords = sizeof(Entry) / kWordSize;
   using Words = std::array<std::uint64_t, kWords>;
 
   [[nodiscard]] std::uint64_t* at(std::uint32_t index) const noexcept {

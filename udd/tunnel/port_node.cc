@@ -42,7 +42,8 @@ std::string known_ports(const std::vector<std::pair<std::string, std::string>>& 
   std::string text = "known ports: ";
   for (const auto& [address, netdev] : ports) {
     if (!text.ends_with(": ")) text += ", ";
-    text += netdev.empty() ? address : address + " (" + netdev + ")";
+    text += address;
+    if (!netdev.empty()) text.append(" (").append(netdev).append(")");
   }
   return text;
 }
