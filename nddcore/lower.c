@@ -27,6 +27,33 @@ struct pci_dev *nddcore_lower_pdev(const struct net_device *lower)
 	return parent && dev_is_pci(parent) ? to_pci_dev(parent) : NULL;
 }
 
+/**
+ * nddcore_lower_hide - keep a netdev that is being registered from udev for now
+ * @lower: netdev before it is in sysfs
+ *
+ * udev names, sets up and hot-plugs whatever is added. A netdev that comes back
+ * has its name and settings from us, and udev would race us for them, even after
+ * we are done: kernels since 6.2 rename an open netdev.
+ */
+void nddcore_lower_hide(struct net_device *lower)
+{
+	dev_set_uevent_suppress(&lower->dev, true);
+}
+
+/**
+ * nddcore_lower_show - tell udev of a netdev that nddcore_lower_hide() kept from it
+ * @lower: registered netdev, hidden or not
+ *
+ * As one that has changed: udev knows it from then on, and leaves it as it is.
+ */
+void nddcore_lower_show(struct net_device *lower)
+{
+	if (!dev_get_uevent_suppress(&lower->dev))
+		return;
+	dev_set_uevent_suppress(&lower->dev, false);
+	kobject_uevent(&lower->dev.kobj, KOBJ_CHANGE);
+}
+
 static bool nddcore_has_addr6(const struct net_device *lower)
 {
 	struct inet6_dev *idev = __in6_dev_get(lower);
@@ -143,6 +170,8 @@ void nddcore_lower_unlink(struct nddcore_port *np, bool gone)
 	lower->priv_flags &= ~NDDCORE_NO_ADDRCONF;
 	if (!gone && np->was_up)
 		dev_open(lower, NULL);
+	if (!gone)
+		nddcore_lower_show(lower);
 	netdev_put(lower, &np->tracker);
 	nddcore_port_put(np);
 }

@@ -100,6 +100,18 @@ void nddcore_port_put(struct nddcore_port *np)
 	kref_put(&np->ref, nddcore_port_release);
 }
 
+/**
+ * nddcore_queue - have one of a port's works run, with a reference to the port
+ * @np: port that the caller has a reference to, or holds rtnl for
+ * @work: its adopt or drop work
+ */
+void nddcore_queue(struct nddcore_port *np, struct work_struct *work)
+{
+	nddcore_port_get(np);
+	if (!queue_work(nddcore_wq, work))
+		nddcore_port_put(np);
+}
+
 static const struct kagent_provider_ops nddcore_ops = {
 	.owner = THIS_MODULE,
 	.attach = nddcore_attach,

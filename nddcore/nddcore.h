@@ -126,6 +126,7 @@ struct nddcore_port *nddcore_port_tryget(struct kagent_port *port);
 struct nddcore_port *nddcore_port_create(struct kagent_port *port);
 void nddcore_port_get(struct nddcore_port *np);
 void nddcore_port_put(struct nddcore_port *np);
+void nddcore_queue(struct nddcore_port *np, struct work_struct *work);
 
 /* notify.c */
 int nddcore_notify_init(void);
@@ -134,6 +135,8 @@ int nddcore_held(struct nddcore_port *np, bool held);
 
 /* lower.c */
 struct pci_dev *nddcore_lower_pdev(const struct net_device *lower);
+void nddcore_lower_hide(struct net_device *lower);
+void nddcore_lower_show(struct net_device *lower);
 int nddcore_lower_link(struct nddcore_port *np, struct net_device *lower,
 		       struct netlink_ext_ack *extack);
 void nddcore_lower_unlink(struct nddcore_port *np, bool gone);

@@ -26,12 +26,22 @@ static struct nddcore_port *nddcore_port_of_lower(struct net_device *lower)
 	return rtnl_dereference(lower->rx_handler_data);
 }
 
-/* The work has a reference to its port. */
-static void nddcore_queue(struct nddcore_port *np, struct work_struct *work)
+/* A netdev is about to be registered: will it be the lower of a port that has none? */
+static void nddcore_registering(struct net_device *lower)
 {
-	nddcore_port_get(np);
-	if (!queue_work(nddcore_wq, work))
-		nddcore_port_put(np);
+	struct pci_dev *pdev = nddcore_lower_pdev(lower);
+	struct kagent_port *port = NULL;
+	struct nddcore_port *np;
+
+	if (pdev)
+		port = kagent_port_find(pci_name(pdev));
+	if (!port)
+		return;
+	np = nddcore_port_of(port);
+	if (np && !rtnl_dereference(np->lower) &&
+	    (np->hold.taken || kagent_port_netdev(port)))
+		nddcore_lower_hide(lower);
+	kagent_port_put(port);
 }
 
 static void nddcore_registered(struct net_device *lower)
@@ -54,6 +64,7 @@ static void nddcore_registered(struct net_device *lower)
 	if (err) {
 		netdev_err(lower, "can't be linked to %s: %d\n",
 			   kagent_port_netdev(port)->name, err);
+		nddcore_lower_show(lower);
 		goto out;
 	}
 	if (np->hold.taken) {
@@ -99,6 +110,9 @@ static int nddcore_netdev_event(struct notifier_block *nb,
 	struct net_device *dev = netdev_notifier_info_to_dev(data);
 
 	switch (event) {
+	case NETDEV_POST_INIT:
+		nddcore_registering(dev);
+		break;
 	case NETDEV_REGISTER:
 		nddcore_registered(dev);
 		break;

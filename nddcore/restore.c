@@ -193,10 +193,12 @@ int nddcore_restore(struct kagent_port *port)
 	mutex_lock(&np->lock);
 	err = nddcore_bring_back(np);
 	/* In the latter two there is nothing of ours left to come back to; a netdev
-	 * that appears will be linked by the notifier.
+	 * that appears will be linked by the notifier, one that has is served now.
 	 */
 	if (!err || err == -EPERM || err == -ENODEV)
 		nddcore_hold_drop(np);
+	if (err == -EPERM)
+		nddcore_queue(np, &np->adopt);
 	mutex_unlock(&np->lock);
 	nddcore_port_put(np);
 	return err;

@@ -201,9 +201,7 @@ static void nddcore_settings_set(struct nddcore_settings *s,
  * @np: port; what was recorded is in it, if anything was, and stays
  * @lower: netdev that the caller has a reference to, linked or not
  *
- * Takes rtnl. The name and the opening come last and in one message, so that udev,
- * which saw the netdev first, finds it either before both or after: it leaves the
- * name of an open netdev alone.
+ * Takes rtnl. When everything is as it was, udev is told.
  */
 void nddcore_settings_apply(struct nddcore_port *np, struct net_device *lower)
 {
@@ -242,4 +240,5 @@ void nddcore_settings_apply(struct nddcore_port *np, struct net_device *lower)
 	if (err)
 		netdev_warn(lower, "can't be opened: %d\n", err);
 	put_net(net);
+	nddcore_lower_show(lower);
 }

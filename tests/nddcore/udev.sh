@@ -35,7 +35,7 @@ for i in 1 2 3; do
 	sleep 1
 	check [ "$(lower)" = lan0 ]
 	step "renames of this round: $(($(renames) - before))"
-	check [ $(($(renames) - before)) -le 3 ]
+	check [ $(($(renames) - before)) -eq 1 ]
 done
 case_end
 
@@ -51,7 +51,8 @@ for i in 1 2 3; do
 	back
 	check udevadm settle
 	check [ "$(lower)" = enp0s3 ]
-	check [ $(($(renames) - before)) -le 2 ]
+	check [ $(($(renames) - before)) -eq 1 ]
+	check grep -q . /run/udev/data/n"$(cat /sys/class/net/enp0s3/ifindex)"
 	check [ -z "$(ip -o addr show dev enp0s3)" ]
 done
 case_end
