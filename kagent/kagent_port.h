@@ -107,11 +107,11 @@ struct kagent_provider_ops {
 };
 
 /* Registering offers every port without a lower to the provider: it finds them
- * by kagent_port_find() when its netdevice notifier sees their lower. Unregister
- * fails with -EBUSY while a port is out of direct mode.
+ * by kagent_port_find() when its netdevice notifier sees their lower. A provider
+ * unregisters when nobody holds its module, so that no port is out of direct mode.
  */
 int kagent_provider_register(const struct kagent_provider_ops *ops);
-int kagent_provider_unregister(const struct kagent_provider_ops *ops);
+void kagent_provider_unregister(const struct kagent_provider_ops *ops);
 
 /* Ports, by name of the lower's parent device ("0000:00:03.0"); the reference
  * outlives the netdev.

@@ -357,30 +357,16 @@ EXPORT_SYMBOL_GPL(kagent_provider_register);
  * kagent_provider_unregister() - a provider is going
  * @ops: its operations
  *
- * Each port lets go of its lower and is in mode NONE then.
- *
- * Return: 0, or -EBUSY while a port is out of direct mode
+ * Each port lets go of its lower and is in mode NONE then. No port is out of direct
+ * mode: that would hold the provider's module. One that a process is just about to
+ * take finds that there is no provider any more.
  */
-int kagent_provider_unregister(const struct kagent_provider_ops *ops)
+void kagent_provider_unregister(const struct kagent_provider_ops *ops)
 {
 	struct kagent_port *port;
 
 	rtnl_lock();
-	if (provider != ops) {
-		rtnl_unlock();
-		return -EINVAL;
-	}
-	mutex_lock(&kagent_ports_lock);
-	list_for_each_entry(port, &kagent_ports, list) {
-		if (!kagent_port_idle(port)) {
-			mutex_unlock(&kagent_ports_lock);
-			rtnl_unlock();
-			return -EBUSY;
-		}
-	}
 	provider = NULL;
-	mutex_unlock(&kagent_ports_lock);
-
 	/* rtnl keeps ports from coming, and those with a netdev from going */
 	for (port = kagent_port_next(NULL); port; port = kagent_port_next(port)) {
 		struct net_device *dev = rtnl_dereference(port->dev);
@@ -394,7 +380,6 @@ int kagent_provider_unregister(const struct kagent_provider_ops *ops)
 	rtnl_unlock();
 	/* transmit paths that still saw the operations */
 	synchronize_net();
-	return 0;
 }
 EXPORT_SYMBOL_GPL(kagent_provider_unregister);
 

@@ -131,11 +131,17 @@ static int kagent_claim(struct kagent_port *port, struct kagent_msg *msg)
 	return err;
 }
 
+/* If ndd0 has gone meanwhile, and nothing was taken, nobody else unlists the port. */
 static void kagent_unclaim(struct kagent_port *port)
 {
+	bool over;
+
 	spin_lock_bh(&port->lock);
 	port->claimed = false;
+	over = port->unlinked && !port->session;
 	spin_unlock_bh(&port->lock);
+	if (over)
+		kagent_port_unlist(port);
 }
 
 static void kagent_request_free(struct kref *ref)

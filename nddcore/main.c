@@ -167,10 +167,8 @@ static void __exit nddcore_exit(void)
 {
 	/* No lower is linked any more from here on ... */
 	nddcore_notify_exit();
-	/* ... and here the linked ones are let go of. Nothing is out of direct
-	 * mode, or the use count would have stopped us.
-	 */
-	WARN_ON(kagent_provider_unregister(&nddcore_ops));
+	/* ... and here the linked ones are let go of. */
+	kagent_provider_unregister(&nddcore_ops);
 	pci_unregister_driver(&nddcore_pci_driver);
 	destroy_workqueue(nddcore_wq);
 	/* kfree_rcu() leaves no code of ours behind, and works are done. */

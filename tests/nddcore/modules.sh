@@ -1,0 +1,117 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# rmmod and modprobe -r of kagent, nddcore and the in-kernel driver in every mode: refused while that mode needs them,
+# clean otherwise.
+. /lab/ndd.sh
+
+needed() { # all three are in use
+	refuse 'in use' rmmod nddcore
+	refuse 'in use' rmmod kagent
+	refuse 'in use' rmmod e1000e
+	refuse 'in use' modprobe -r nddcore
+}
+
+case_begin direct 60
+create_ndd0
+refuse 'in use by: nddcore' rmmod kagent
+check modprobe -r e1000e
+check mode_is none
+check [ -e /sys/class/net/ndd0 ]
+check modprobe e1000e
+check wait_for 10 mode_is direct
+check wait_for 10 [ -e /sys/class/net/eth1 ]
+setup_far
+check wait_for 15 pings
+case_end
+
+case_begin taking 60
+hold ./holder unopened $PORT
+check mode_is taking
+needed
+kill -9 $holder
+back
+case_end
+
+case_begin tunnel
+hold ./holder take $PORT
+check mode_is tunnel
+needed
+kill -9 $holder
+back
+case_end
+
+case_begin held
+hold ./holder forked $PORT
+child=$(cat /run/lab/child)
+kill -9 $holder
+check wait_for 5 mode_is held
+needed
+kill -9 $child
+back
+case_end
+
+case_begin lost 60
+announce 'can.t be bound again'
+hold ./holder unopened $PORT
+read -r start end _ <$DEVICE/resource
+check modprobe blockbar start=$start size=$((end - start + 1))
+kill -9 $holder
+check wait_for 5 mode_is lost
+refuse 'in use' rmmod nddcore
+refuse 'in use' rmmod kagent
+refuse 'in use' rmmod e1000e
+check rmmod blockbar
+back
+case_end
+
+case_begin in_the_middle_of_takes 120
+# modprobe of what is there does nothing: each attempt to unload meets a take at another point
+(while [ ! -e /run/lab/enough ]; do
+	rmmod nddcore 2>/dev/null && echo unloaded
+	modprobe nddcore || echo failed
+	sleep 0.$((RANDOM % 4))
+done) >/run/lab/unloads &
+unloader=$!
+end=$((SECONDS + 20))
+while [ $SECONDS -lt $end ]; do
+	timeout -s KILL "0.$((RANDOM % 5 + 1))" ./holder take $PORT
+done >/run/lab/takes 2>&1 </dev/null
+touch /run/lab/enough
+wait $unloader
+step "$(grep -c ready /run/lab/takes) takes, $(grep -c refused /run/lab/takes) refused;" \
+	"nddcore unloaded $(grep -c unloaded /run/lab/unloads) times"
+sort /run/lab/takes | uniq -c
+check [ "$(grep -c unloaded /run/lab/unloads)" -gt 3 ]
+check [ "$(grep -c ready /run/lab/takes)" -gt 3 ]
+check [ "$(grep -c failed /run/lab/unloads)" = 0 ]
+back
+case_end
+
+case_begin an_open_node
+exec {node}<>/dev/ndd/$PORT
+check rmmod nddcore
+check mode_is none
+refuse 'in use' rmmod kagent
+check modprobe nddcore
+back
+exec {node}>&-
+case_end
+
+case_begin all_of_it 60
+check rmmod nddcore
+check rmmod kagent
+check [ ! -e /sys/class/net/ndd0 ]
+check [ ! -e /dev/ndd/$PORT ]
+check ip link set eth0 up
+check modprobe nddcore
+check ip link set eth0 down
+check ip addr flush dev eth0
+check ip link add link eth0 name ndd0 type ndd
+check ip addr add 10.0.0.1/24 dev ndd0
+check ip link set ndd0 up
+check wait_for 15 pings
+hold ./holder take $PORT
+check mode_is tunnel
+kill -9 $holder
+back
+case_end
