@@ -22,7 +22,7 @@ QUOTE = re.compile(rf"(<!-- {re.escape(QUOTED)} -->\n)(.*?)(<!-- end -->)", re.S
 QUOTE_MAX = 40  # lines
 # Our programs, and where their options are declared.
 PROGRAMS = {"pingpong": "examples/pingpong/options.cc", "nddctl": "udd/ctl/nddctl.cc", "vm.py": "tests/lab/vm.py"}
-IDENTIFIER = re.compile(r"\b((?:kagent|nddcore)_\w+|(?:NDD|IFLA_NDD|KAGENT)_\w+|struct ndd_\w+)")
+IDENTIFIER = re.compile(r"(?<![\w:/])((?:kagent|nddcore)_\w+|(?:NDD|IFLA_NDD|KAGENT)_\w+|struct ndd_\w+)")
 
 
 def tracked():
