@@ -20,6 +20,13 @@ two_modes() {
 # feature NAME [NETDEV]: on or off, of ethtool -k
 feature() { ethtool -k "${2:-ndd0}" | awk -v name="$1:" '$1 == name { print $2 }'; }
 
+# the connection of the first two cases: one octet there and back at a time
+talk_moves() {
+	local octets
+	octets=$(cat /run/lab/talk.octets)
+	check wait_for 15 eval '[ "$(cat /run/lab/talk.octets)" -gt '"$octets ]"
+}
+
 case_begin refused_creation_cuts_nothing
 setup_far
 check ip addr add 10.0.0.1/24 dev eth0
@@ -30,6 +37,7 @@ check wait_for 5 eval 'far ss -ltn | grep -q :5001'
 ./tcpstream talk 10.0.0.2 5001 --status /run/lab/talk.octets >/run/lab/talk.out 2>&1 </dev/null &
 talk=$!
 check wait_for 5 [ -s /run/lab/talk.octets ]
+check ip route add default via 10.0.0.2
 index=$(cat /sys/class/net/eth0/ifindex) flags=$(cat /sys/class/net/eth0/flags)
 refuse 'carries addresses, connections over them would be cut: move them to the ndd device' \
 	ip link add link eth0 name ndd0 type ndd
@@ -37,23 +45,26 @@ check ip link add link eth0 name eth0mac type macvlan mode bridge
 refuse 'The lower (belongs to|carries)' ip link add link eth0 name ndd0 type ndd
 check ip link del eth0mac
 refuse 'carries addresses' ip link add link eth0 name ndd0 type ndd
-octets=$(cat /run/lab/talk.octets)
-check wait_for 5 eval '[ "$(cat /run/lab/talk.octets)" -gt $octets ]'
+talk_moves
 check [ "$(cat /sys/class/net/eth0/ifindex) $(cat /sys/class/net/eth0/flags)" = "$index $flags" ]
 check [ ! -e /sys/class/net/eth0/master ]
 check [ ! -e /sys/class/net/ndd0 ]
 check [ ! -e /dev/ndd/$PORT ]
+case_end
+
+case_begin addresses_move_under_a_connection
+# README.md's command for who came over this very port
+check sh -c 'ip addr flush dev eth0; ip link add link eth0 name ndd0 type ndd &&
+	ip addr add 10.0.0.1/24 dev ndd0 && ip link set ndd0 up && ip route add default via 10.0.0.2'
+talk_moves
+check mode_is direct
 kill -TERM $talk
 wait $talk || fail "the connection broke: $(tail -n 1 /run/lab/talk.out)"
 step "$(tail -n 1 /run/lab/talk.out)"
-check ip addr flush dev eth0
-check ip link set eth0 down
-check far ip link set eth1 netns 1
-check ip link set eth1 down
+check ip route del default
 case_end
 
 case_begin nothing_else_fits_on_the_lower
-create_ndd0
 check ip link add br7 type bridge
 # it has a master already: ndd0
 refuse 'not supported' ip link set eth0 master br7
@@ -155,6 +166,7 @@ tcpdump -Z root -i eth0 -n -l -U icmp >/run/lab/dump 2>/run/lab/dump.err </dev/n
 dump=$!
 check wait_for 10 grep -q listening /run/lab/dump.err
 check pings
+check wait_for 5 grep -q 'echo request' /run/lab/dump
 check wait_for 5 grep -q 'echo reply' /run/lab/dump
 check ip link set eth0 alias 'of the administrator'
 index=$(cat /sys/class/net/eth0/ifindex) own=$(cat /sys/class/net/ndd0/ifindex)
