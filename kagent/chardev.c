@@ -281,6 +281,24 @@ void kagent_node_destroy(struct kagent_port *port)
 	port->node = NULL;
 }
 
+/* udev has a link to the node by the netdev's name, and hears of nodes only. */
+static int kagent_netdev_event(struct notifier_block *nb, unsigned long event,
+			       void *data)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(data);
+
+	if (event == NETDEV_CHANGENAME &&
+	    dev->rtnl_link_ops == &kagent_link_ops &&
+	    kagent_priv(dev)->port->node)
+		kobject_uevent(&kagent_priv(dev)->port->node->kobj,
+			       KOBJ_CHANGE);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block kagent_netdev_nb = {
+	.notifier_call = kagent_netdev_event,
+};
+
 /**
  * kagent_chardev_init() - get numbers for the nodes
  *
@@ -301,8 +319,13 @@ int kagent_chardev_init(void)
 	err = cdev_add(&kagent_cdev, kagent_devt, KAGENT_NODES);
 	if (err)
 		goto err_unregister_region;
+	err = register_netdevice_notifier(&kagent_netdev_nb);
+	if (err)
+		goto err_cdev_del;
 	return 0;
 
+err_cdev_del:
+	cdev_del(&kagent_cdev);
 err_unregister_region:
 	unregister_chrdev_region(kagent_devt, KAGENT_NODES);
 err_class_destroy:
@@ -315,6 +338,7 @@ err_class_destroy:
  */
 void kagent_chardev_exit(void)
 {
+	unregister_netdevice_notifier(&kagent_netdev_nb);
 	cdev_del(&kagent_cdev);
 	unregister_chrdev_region(kagent_devt, KAGENT_NODES);
 	class_destroy(kagent_class);

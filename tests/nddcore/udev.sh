@@ -11,6 +11,7 @@ SUBSYSTEM=="net", ACTION=="add", IMPORT{builtin}="path_id", IMPORT{builtin}="net
 SUBSYSTEM=="net", ACTION=="add", ENV{ID_NET_NAME_PATH}!="", NAME="$env{ID_NET_NAME_PATH}"
 RULES
 rm -f /lib/udev/rules.d/80-net-setup-link.rules
+cp 70-ndd.rules /run/udev/rules.d
 
 renames() { grep -c renamed <(dmesg); }
 
@@ -55,4 +56,17 @@ for i in 1 2 3; do
 	check grep -q . /run/udev/data/n"$(cat /sys/class/net/enp0s3/ifindex)"
 	check [ -z "$(ip -o addr show dev enp0s3)" ]
 done
+case_end
+
+# by_netdev NAME: udev's link of that name leads to the port's node
+by_netdev() { [ "$(readlink -f "/dev/ndd/by-netdev/$1")" = "/dev/ndd/$PORT" ]; }
+
+case_begin node_by_netdev
+check wait_for 5 by_netdev ndd0
+check ip link set ndd0 down
+check ip link set ndd0 name port7
+check wait_for 5 by_netdev port7
+check [ ! -e /dev/ndd/by-netdev/ndd0 ]
+check ip link del port7
+check wait_for 5 [ ! -e /dev/ndd/by-netdev/port7 ]
 case_end
