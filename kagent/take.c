@@ -76,7 +76,7 @@ static int kagent_spec(struct kagent_port *port, const struct ndd_take *take,
 			       NDD_RING_MAX);
 	else if (spec->buf_count > pool_max)
 		kagent_msg_set(msg,
-			       "%s: %u buffers wanted, %u is the most for this port; raise pool_max where ndd0 is created",
+			       "%s: %u buffers wanted, %u is the most for this port; create ndd0 with a larger one (nddctl create --pool-max)",
 			       port->name, spec->buf_count, pool_max);
 	else if (spec->kernel_bufs < least ||
 		 spec->kernel_bufs >= spec->buf_count)

@@ -109,13 +109,13 @@ int nddcore_lower_check(struct net_device *lower, bool force,
 			       "Only the Ethernet netdev of a PCI device can be a lower");
 		return -EINVAL;
 	}
-	if (netdev_master_upper_dev_get(lower) ||
-	    netdev_is_rx_handler_busy(lower)) {
+	if (netdev_master_upper_dev_get(lower)) {
 		NL_SET_ERR_MSG(extack,
 			       "The lower belongs to a bridge, bond, team or another ndd device: release it there, and add the ndd device in its place");
 		return -EBUSY;
 	}
-	if (netdev_has_any_upper_dev(lower)) {
+	if (netdev_has_any_upper_dev(lower) ||
+	    netdev_is_rx_handler_busy(lower)) {
 		NL_SET_ERR_MSG(extack,
 			       "The lower carries VLAN, macvlan or other devices: delete them and create them on the ndd device");
 		return -EBUSY;
@@ -124,12 +124,12 @@ int nddcore_lower_check(struct net_device *lower, bool force,
 		return 0;
 	if (nddcore_has_addr4(lower) || nddcore_has_addr6(lower)) {
 		NL_SET_ERR_MSG(extack,
-			       "The lower carries addresses, connections over them would be cut: move them to the ndd device (ip addr del/add), or say force");
+			       "The lower carries addresses, connections over them would be cut: move them to the ndd device (ip addr del/add), or use nddctl create --force");
 		return -EADDRINUSE;
 	}
 	if (nddcore_has_route4(lower) || nddcore_has_route6(lower)) {
 		NL_SET_ERR_MSG(extack,
-			       "The default route goes over the lower, connections would be cut: move it to the ndd device (ip route del/add), or say force");
+			       "The default route goes over the lower, connections would be cut: move it to the ndd device (ip route del/add), or use nddctl create --force");
 		return -EADDRINUSE;
 	}
 	return 0;

@@ -120,7 +120,8 @@ static int nddcore_check_lower(struct net_device *lower, struct pci_dev *pdev,
 
 	if (!(lower->flags & IFF_UP)) {
 		kagent_msg_set(msg, "%s is down: bring %s up first",
-			       lower->name, own->name);
+			       lower->name, netif_running(own) ? lower->name :
+								 own->name);
 		return -ENETDOWN;
 	}
 	upper = nddcore_other_upper(lower, own);

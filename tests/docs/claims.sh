@@ -42,7 +42,7 @@ index=$(cat /sys/class/net/eth0/ifindex) flags=$(cat /sys/class/net/eth0/flags)
 refuse 'carries addresses, connections over them would be cut: move them to the ndd device' \
 	ip link add link eth0 name ndd0 type ndd
 check ip link add link eth0 name eth0mac type macvlan mode bridge
-refuse 'The lower (belongs to|carries)' ip link add link eth0 name ndd0 type ndd
+refuse 'carries VLAN, macvlan' ip link add link eth0 name ndd0 type ndd
 check ip link del eth0mac
 refuse 'carries addresses' ip link add link eth0 name ndd0 type ndd
 talk_moves
@@ -88,7 +88,7 @@ case_end
 case_begin lower_down
 check ip link set eth0 down
 check wait_for 5 eval '! carrier ndd0'
-refuse 'eth0 is down' ./hello ndd0
+refuse 'eth0 is down: bring eth0 up first' ./hello ndd0
 check mode_is direct
 check ip link set eth0 up
 check wait_for 15 pings

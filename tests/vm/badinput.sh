@@ -84,6 +84,22 @@ check far ip link set eth1 mtu 1500
 check wait_for 10 pings
 case_end
 
+case_begin attributes_of_the_link 60
+check ip link del ndd0
+check ip addr add 10.0.0.3/24 dev eth0
+refuse 'carries addresses.*nddctl create --force' ./nddctl create eth0 ndd0
+refuse 'create ndd0 .eth7.*No such device' ./nddctl create eth7 ndd0
+check [ ! -e /sys/class/net/ndd0 ]
+check ./nddctl create eth0 ndd0 --force --pool-max 1000
+check ip addr flush dev eth0
+check ip addr add 10.0.0.1/24 dev ndd0
+check ip link set ndd0 up
+check wait_for 15 pings
+refuse 'create ndd0' ./nddctl create eth0 ndd0
+refuse "buffers wanted, 1000 is the most.*nddctl create --pool-max" timeout 10 ./hello ndd0
+check mode_is direct
+case_end
+
 case_begin module_not_loaded
 check wait_for 5 nothing_live
 check ip link del ndd0

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// nddctl: what ports there are, who has them, and what happens to them.
+// nddctl: makes ports, and tells what ports there are, who has them, and what happens to them.
 #include <fmt/core.h>
 #include <net/if.h>
 
@@ -9,6 +9,7 @@
 #include <exception>
 #include <string>
 
+#include "udd/ctl/create.h"
 #include "udd/ctl/monitor.h"
 #include "udd/ctl/names.h"
 
@@ -40,14 +41,24 @@ void print_event(const udd::PortStatus& event) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"What ports there are, who has them, and what happens to them."};
+  CLI::App app{"Makes ports, and tells what ports there are, who has them, and what happens to them."};
   app.require_subcommand(1);
   auto* list = app.add_subcommand("list", "each port: PCI address, netdev, mode, owner, why");
   auto* watch = app.add_subcommand("watch", "print each change of mode and each warning as it happens");
   unsigned count = 0;
+  auto* create = app.add_subcommand("create", "as ip link add link LOWER name NAME type ndd, with options of its own");
+  udd::LinkRequest request;
+  create->add_option("LOWER", request.lower, "the in-kernel driver's netdev, e.g. eth0")->required();
+  create->add_option("NAME", request.name, "the new netdev, e.g. ndd0")->required();
+  create->add_flag("--force", request.force, "even if LOWER carries addresses or the default route: they stop working");
+  create->add_option("--pool-max", request.pool_max, "buffers of a page each that a process may ask for");
   watch->add_option("-n,--count", count, "end after this many events; 0: never")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
+  if (create->parsed()) {
+    udd::create_link(request);
+    return 0;
+  }
   udd::PortMonitor monitor;
   if (list->parsed()) {
     for (const auto& port : monitor.list()) print_port(port);
