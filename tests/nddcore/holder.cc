@@ -11,11 +11,6 @@
 //                               address of the first, and "changed" once one of them is not what it was
 //
 // PORT is a PCI address. Failures go to stderr; exit status 1.
-#include <fcntl.h>
-#include <linux/ndd.h>
-#include <linux/vfio.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,32 +24,19 @@
 #include <string>
 #include <vector>
 
+#include "tests/tools/held.h"
+
 namespace {
 
+using held::check;
+using held::die;
+using held::expect;
+using held::expect_errno;
+using held::map;
+using held::say;
+
 constexpr size_t kPage = 4096;
-constexpr uint32_t kNicPages = 8;
 constexpr uint64_t kForeignIova = 0x10000000;  // of the process's own making, outside pool and window
-
-[[noreturn]] void die(const std::string& what) {
-  std::fprintf(stderr, "holder: %s: %s\n", what.c_str(), std::strerror(errno));
-  std::exit(1);
-}
-
-int check(int result, const std::string& what) {
-  if (result < 0) die(what);
-  return result;
-}
-
-void* map(int fd, uint64_t offset, size_t size, const std::string& what) {
-  void* p = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(offset));
-  if (p == MAP_FAILED) die("mmap of " + what);
-  return p;
-}
-
-void say(const std::string& text) {
-  std::printf("%s\n", text.c_str());
-  std::fflush(stdout);
-}
 
 [[noreturn]] void sleep_for_good() {
   say("ready");
@@ -92,59 +74,24 @@ constexpr uint32_t kTxCommand = 1U << 24 | 1U << 25 | 1U << 27;  // EOP, IFCS, R
 constexpr uint32_t kDone = 1;
 constexpr uint32_t kDescriptors = kPage / sizeof(LegacyDescriptor);
 
-struct Held {
-  int node = -1, group = -1, container = -1, device = -1;
-  ndd_take take{};
-  uint8_t* pool = nullptr;
-  ndd_ctrl* ctrl = nullptr;
+struct Held : held::Held {
   void* bar = nullptr;
-  uint64_t bar_offset = 0;
-  size_t bar_size = 0;
 
-  void open_node(const std::string& port) {
-    node = check(open(("/dev/ndd/" + port).c_str(), O_RDWR | O_CLOEXEC), port);
-  }
+  explicit Held(const std::string& port) : held::Held(port) { take.features = NDD_F_WINDOW; }
 
   void take_port() {
-    take.argsz = sizeof(take);
-    take.api_major = NDD_API_MAJOR;
-    take.api_minor = NDD_API_MINOR;
-    take.nic_pages = kNicPages;
-    take.state_pages = 1;
-    take.features = NDD_F_WINDOW;
-    if (ioctl(node, NDD_TAKE, &take) < 0) {
-      const int error = errno;
-      std::fprintf(stderr, "holder: refused: %s: %s\n", std::strerror(error), reinterpret_cast<const char*>(take.msg));
-      std::exit(1);
-    }
-    group = take.group_fd;
-    container = take.container_fd;
+    held::Held::take_port();
     say("taken");
-    pool = static_cast<uint8_t*>(map(node, NDD_MMAP_POOL, take.pool_size, "pool"));
-    ctrl = static_cast<ndd_ctrl*>(map(node, NDD_MMAP_CTRL, take.ctrl_size, "ctrl"));
+    map_areas();
   }
 
-  void set_container() {
-    check(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container), "VFIO_GROUP_SET_CONTAINER");
-    check(ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU), "VFIO_SET_IOMMU");
-  }
-
-  void open_device(const std::string& port) {
-    device = check(ioctl(group, VFIO_GROUP_GET_DEVICE_FD, port.c_str()), "VFIO_GROUP_GET_DEVICE_FD");
+  void open_device() {
+    held::Held::open_device();
     vfio_region_info info{};
     info.argsz = sizeof(info);
     info.index = VFIO_PCI_BAR0_REGION_INDEX;
     check(ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info), "region info of BAR 0");
-    bar_offset = info.offset;
-    bar_size = info.size;
-    bar = map(device, bar_offset, bar_size, "BAR 0");
-  }
-
-  // Asleep counts as alive: the watchdog leaves this process alone.
-  void start() {
-    auto* health = reinterpret_cast<ndd_health*>(reinterpret_cast<uint8_t*>(ctrl) + ctrl->health);
-    std::atomic_ref(health->service_state).store(NDD_ASLEEP);
-    check(ioctl(node, NDD_START), "NDD_START");
+    bar = map(device, info.offset, info.size, "BAR 0");
   }
 
   void map_dma(uint64_t iova, void* memory, size_t size, bool wanted) {
@@ -191,18 +138,6 @@ struct Held {
     return ring[0].status & kDone;
   }
 };
-
-int failures = 0;
-
-void expect(bool good, const std::string& what) {
-  say((good ? "ok: " : "FAIL: ") + what);
-  if (!good) ++failures;
-}
-
-void expect_errno(int result, int wanted, const std::string& what) {
-  const int error = errno;
-  expect(result < 0 && error == wanted, what + ": " + (result < 0 ? std::strerror(error) : "succeeded"));
-}
 
 void check_config_space(const Held& held) {
   vfio_region_info info{};
@@ -256,8 +191,7 @@ void check_allow_list(const Held& held) {
 }
 
 void run_checks(const std::string& port) {
-  Held held;
-  held.open_node(port);
+  Held held(port);
   held.take_port();
   held.set_container();
   void* own = mmap(nullptr, held.take.pool_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -265,7 +199,7 @@ void run_checks(const std::string& port) {
   // Before the open: type 1's domain is still in place. Afterwards: it is in no device's way.
   held.map_dma(held.take.pool_iova, own, held.take.pool_size, true);
   if (held.take.window_size) held.map_dma(held.take.window_iova, own, kPage, true);
-  held.open_device(port);
+  held.open_device();
   Registers regs(held.bar);
   expect(regs.get(Registers::kStatus) != UINT32_MAX, "registers answer");
   expect((regs.get(Registers::kRctl) & 2) == 0 && (regs.get(Registers::kTctl) & 2) == 0,
@@ -291,11 +225,10 @@ void run_checks(const std::string& port) {
 // Inside the port's domain the address means nothing, or a page of the pool; where the IOMMU passes addresses through
 // it is a canary's ring, and valid.
 void run_armed(const std::string& port, uint64_t phys) {
-  Held held;
-  held.open_node(port);
+  Held held(port);
   held.take_port();
   held.set_container();
-  held.open_device(port);
+  held.open_device();
   Registers regs(held.bar);
   regs.set(Registers::kCtrl, regs.get(Registers::kCtrl) | Registers::kCtrlSetLinkUp);
   regs.set(Registers::kRfctl, 0);
@@ -340,22 +273,20 @@ void run_canary() {
 }
 
 void run_take(const std::string& port) {
-  Held held;
-  held.open_node(port);
+  Held held(port);
   held.take_port();
   held.set_container();
-  held.open_device(port);
+  held.open_device();
   held.start();
   sleep_for_good();
 }
 
 // No exec: close-on-exec closes nothing.
 void run_forked(const std::string& port) {
-  Held held;
-  held.open_node(port);
+  Held held(port);
   held.take_port();
   held.set_container();
-  held.open_device(port);
+  held.open_device();
   held.start();
   const pid_t child = check(fork(), "fork");
   if (child == 0) {
@@ -369,8 +300,7 @@ void run_forked(const std::string& port) {
 }
 
 void run_unopened(const std::string& port) {
-  Held held;
-  held.open_node(port);
+  Held held(port);
   held.take_port();
   sleep_for_good();
 }
@@ -387,7 +317,7 @@ int main(int argc, char** argv) {
   if (command == "canary" && argc == 2) run_canary();
   if (command == "checks" && argc == 3) {
     run_checks(arguments[2]);
-    return failures ? 1 : 0;
+    return held::failures ? 1 : 0;
   }
   std::fprintf(stderr, "usage: see the head of holder.cc\n");
   return 2;
