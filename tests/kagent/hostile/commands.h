@@ -9,6 +9,7 @@ namespace hostile {
 void run_descriptors(const std::string& port);
 void run_calls(const std::string& port);
 void run_pointers(const std::string& port);
+void run_races(const std::string& port);
 void run_closed(const std::string& port);
 
 }  // namespace hostile

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entries of KRX and KTX_DONE that are wrong in one thing each, with the counter that must tell, then many at random.
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <functional>
 #include <random>
@@ -216,6 +217,32 @@ void try_random(Mirror& mirror, const held::Held& held) {
                "random descriptors: frames+" + std::to_string(frames) + " " + drops(before, after));
 }
 
+// The longest frames there are, to be cut into the shortest segments: the softirq must not be busy for seconds.
+void try_crumbs(Mirror& mirror) {
+  constexpr std::uint32_t kLength = 65000;
+  write_tcp(mirror.buffer(0), kLength, true);
+  Descriptors all;
+  for (int frame = 0; frame < 32; ++frame) {
+    Descriptors pieces = chain(kPieces - 1, NDD_BUF_SIZE, true);
+    pieces.back().len = kLength - (kPieces - 2) * NDD_BUF_SIZE;
+    ndd_desc& first = pieces.front();
+    first.flags |= NDD_DESC_NEEDS_CSUM;
+    first.gso_type = NDD_GSO_TCPV4;
+    first.gso_size = 1;
+    first.hdr_len = 54;
+    first.csum_start = 34;
+    first.csum_offset = 16;
+    all.insert(all.end(), pieces.begin(), pieces.end());
+  }
+  const Counters before = read_counters();
+  const auto begin = std::chrono::steady_clock::now();
+  const bool consumed = mirror.inject(all);
+  const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin);
+  held::expect(
+      consumed && took < std::chrono::seconds(10),
+      "32 frames to be cut into crumbs: " + std::to_string(took.count()) + " s " + drops(before, read_counters()));
+}
+
 }  // namespace
 
 void run_descriptors(const std::string& port) {
@@ -244,6 +271,7 @@ void run_descriptors(const std::string& port) {
   held::expect(consumed && after.at("krx_frames") == before.at("krx_frames") + 1 && drops(before, after).empty(),
                "its end at last, and a good frame behind it: " + drops(before, after));
   try_done(mirror, held);
+  try_crumbs(mirror);
   try_random(mirror, held);
   mirror.set_answering(true);
   held::expect(mirror.serve_until_answered(3), "the rings still carry frames");

@@ -8,6 +8,7 @@
 //   hostile health PORT           nonsense in all words of the health area, but no progress; has to be killed for it
 //   hostile calls PORT            ioctls and mmaps that are wrong or come at the wrong time; "done", and serves on
 //   hostile pointers PORT         takes with memory that can't be read or written
+//   hostile races PORT            many threads take the port at once, and call everything while it ends below them
 //   hostile closed PORT           "closed" with its mappings still there; writes into them; holds the port once more
 //                                 when told by SIGUSR1, "again", and serves
 #include <array>
@@ -88,6 +89,8 @@ int main(int argc, char** argv) {
     hostile::run_calls(port);
   } else if (command == "pointers") {
     hostile::run_pointers(port);
+  } else if (command == "races") {
+    hostile::run_races(port);
   } else if (command == "closed") {
     hostile::run_closed(port);
   } else {

@@ -57,7 +57,7 @@ took ./hostile descriptors $PORT
 done_well
 check mode_is tunnel
 check wait_for 5 pings
-step "$(grep random $APP_OUT)"
+step "$(grep -E "random|crumbs" $APP_OUT)"
 routed=$(cat /sys/class/net/out/statistics/tx_packets)
 step "routed and segmented: $routed"
 check [ "$routed" -gt 1000 ]
@@ -84,6 +84,11 @@ case_end
 case_begin pointers
 check ./hostile pointers $PORT
 settled take-failed
+case_end
+
+case_begin races
+check ./hostile races $PORT
+settled died
 case_end
 
 case_begin after_close
