@@ -2,14 +2,17 @@
 #include "examples/pingpong/link_socket.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "udd/base/error.h"
@@ -44,6 +47,28 @@ sockaddr_in internet(const std::string& address, std::uint16_t port) {
   return in;
 }
 
+/// This thread is in another network namespace while it lives: a socket belongs to where it was opened.
+class Visit {
+ public:
+  explicit Visit(const std::string& name) : home_(open_namespace("/proc/thread-self/ns/net")) {
+    if (setns(open_namespace("/run/netns/" + name).get(), CLONE_NEWNET) != 0) {
+      fail("enter the network namespace", name, "run as root (CAP_SYS_ADMIN)");
+    }
+  }
+  Visit(const Visit&) = delete;
+  Visit& operator=(const Visit&) = delete;
+  ~Visit() { setns(home_.get(), CLONE_NEWNET); }
+
+ private:
+  static udd::UniqueFd open_namespace(const std::string& path) {
+    udd::UniqueFd fd{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (fd.get() < 0) fail("open the network namespace", path, "see `ip netns`");
+    return fd;
+  }
+
+  udd::UniqueFd home_;
+};
+
 }  // namespace
 
 SocketLink SocketLink::raw(const std::string& netdev, std::uint16_t ethertype, const udd::MacAddress& peer,
@@ -73,7 +98,10 @@ SocketLink SocketLink::udp_client(const std::string& address, std::uint16_t port
   return link;
 }
 
-SocketLink SocketLink::udp_server(const std::string& address, std::uint16_t port, std::size_t message_size) {
+SocketLink SocketLink::udp_server(const std::string& address, std::uint16_t port, std::size_t message_size,
+                                  const std::string& netns) {
+  std::optional<Visit> visit;
+  if (!netns.empty()) visit.emplace(netns);
   SocketLink link{open_socket(AF_INET, SOCK_DGRAM, 0, address), 0, message_size};
   const sockaddr_in local = internet(address, port);
   if (bind(link.fd_.get(), generic(&local), sizeof local) != 0) fail("bind to the address", address);

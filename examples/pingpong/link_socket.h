@@ -25,9 +25,11 @@ class SocketLink {
   /// Frames of `ethertype` on a netdev. Throws udd::Error.
   static SocketLink raw(const std::string& netdev, std::uint16_t ethertype, const udd::MacAddress& peer,
                         std::size_t message_size);
-  /// Datagrams; the client's `address` is the server, the server's is what it binds. Throws udd::Error.
+  /// Datagrams; the client's `address` is the server, the server's is what it binds, in the network namespace `netns`
+  /// if that is not empty. Throws udd::Error.
   static SocketLink udp_client(const std::string& address, std::uint16_t port, std::size_t message_size);
-  static SocketLink udp_server(const std::string& address, std::uint16_t port, std::size_t message_size);
+  static SocketLink udp_server(const std::string& address, std::uint16_t port, std::size_t message_size,
+                               const std::string& netns = {});
 
   template <typename Fill>
   std::size_t send(std::size_t count, Fill fill) noexcept {

@@ -20,7 +20,7 @@ struct Options {
   std::string port;  ///< take this port
   std::string raw;   ///< AF_PACKET on this netdev
   std::string udp;   ///< UDP: the server's address, or what to bind
-  std::string both;  ///< client: the other end's port, served by the same thread
+  std::string both;  ///< client: the other end, served by the same thread: its port, or its network namespace
 
   udd::MacAddress peer{};
   bool has_peer = false;

@@ -41,7 +41,8 @@ int measure(Link& link, const Options& options, OtherEnd other_end) {
   MARK_START();
   const Result result = client.run(options.count);
   MARK_STOP();
-  mark_figure("signal_pairs", "pair", static_cast<long>(result.received));
+  mark_figure(fmt::format("signal_pairs_{}_w{}", path_name(options), options.window).c_str(), "pair",
+              static_cast<long>(result.received));
   fmt::print("{}\n", options.json ? to_json(result, options) : to_text(result));
   if (!link.alive()) {
     fmt::print(stderr, "pingpong: the port is lost: {}\n", link.why_dead());
@@ -62,6 +63,12 @@ int run(Link& link, const Options& options) {
   return 2;
 }
 
+/// The other end in the client's thread: one round of a server.
+template <typename Link>
+auto echo_of(Link& far) {
+  return [&far] { far.echo([](std::span<std::byte>) {}); };
+}
+
 int run_port(const Options& options) {
   udd::Port port = take(options.port, options);
   if (options.both.empty()) {
@@ -71,11 +78,18 @@ int run_port(const Options& options) {
   udd::Port other = take(options.both, options);
   UddLink link{port, options.ethertype, other.mac(), options.size};
   UddLink far{other, options.ethertype, port.mac(), options.size};
-  return measure(link, options, [&far] { far.echo([](std::span<std::byte>) {}); });
+  return measure(link, options, echo_of(far));
+}
+
+int run_both_udp(const Options& options) {
+  SocketLink far = SocketLink::udp_server(options.udp, options.udp_port, options.size, options.both);
+  SocketLink link = SocketLink::udp_client(options.udp, options.udp_port, options.size);
+  return measure(link, options, echo_of(far));
 }
 
 int run_any(const Options& options) {
   if (!options.port.empty()) return run_port(options);
+  if (!options.both.empty() && !options.udp.empty()) return run_both_udp(options);
   SocketLink link = !options.raw.empty() ? SocketLink::raw(options.raw, options.ethertype, options.peer, options.size)
                     : options.role == Role::kClient
                         ? SocketLink::udp_client(options.udp, options.udp_port, options.size)

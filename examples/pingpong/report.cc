@@ -13,12 +13,12 @@ double per_second(const Result& result) {
 
 double microseconds(std::uint64_t ns) { return static_cast<double>(ns) / 1000; }
 
+}  // namespace
+
 const char* path_name(const Options& options) {
   if (!options.udp.empty()) return "udp";
   return options.raw.empty() ? "udd" : "raw";
 }
-
-}  // namespace
 
 std::string to_text(const Result& result) {
   std::string text = fmt::format("{} pairs in {:.3f} s, {:.0f} pairs/s; lost {}, out of order {}, damaged {}",

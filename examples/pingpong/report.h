@@ -8,6 +8,8 @@
 
 namespace pingpong {
 
+/// "udd", "raw" or "udp": what the messages went over.
+[[nodiscard]] const char* path_name(const Options& options);
 [[nodiscard]] std::string to_text(const Result& result);
 [[nodiscard]] std::string to_json(const Result& result, const Options& options);
 

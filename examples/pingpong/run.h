@@ -40,27 +40,29 @@ inline std::uint64_t now_ns() noexcept { return static_cast<std::uint64_t>(Clock
 class Distraction {
  public:
   explicit Distraction(const Options& options)
-      : start_(Clock::now()),
-        hang_after_(options.hang_after),
-        compute_after_(options.compute_after),
+      : hang_at_(from_now(options.hang_after)),
+        compute_at_(from_now(options.compute_after)),
         compute_for_(options.compute_for) {}
 
   void maybe() noexcept {
-    if (compute_after_ && Clock::now() - start_ > *compute_after_) {
-      compute_after_.reset();
+    if (Clock::now() > compute_at_) {
+      compute_at_ = Clock::time_point::max();
       const auto until = Clock::now() + compute_for_;
       while (Clock::now() < until) {
       }
     }
-    if (hang_after_ && Clock::now() - start_ > *hang_after_) {
+    if (Clock::now() > hang_at_) {
       while (!stop_requested.load(std::memory_order_relaxed)) {
       }
     }
   }
 
  private:
-  Clock::time_point start_;
-  std::optional<std::chrono::microseconds> hang_after_, compute_after_;
+  static Clock::time_point from_now(const std::optional<std::chrono::microseconds>& time) {
+    return time ? Clock::now() + *time : Clock::time_point::max();
+  }
+
+  Clock::time_point hang_at_, compute_at_;
   std::chrono::microseconds compute_for_;
 };
 
