@@ -57,7 +57,8 @@ def parse_args():
     arg("--plugin", action="append", default=[], help="QEMU -plugin arguments")
     arg("--icount", action="store_true", help="virtual time by instructions; implies --smp 1")
     arg("--count", metavar="PLUGIN", help="count instructions between marks (plugin/mark.h) with this plugin; implies --icount")
-    arg("--must-count", action="append", default=[], help="FIGURE.COUNTER=VALUE: with --count, a case that it is so per unit")
+    arg("--must-count", action="append", default=[], help="with --count, a case that FIGURE.COUNTER=VALUE per unit; a VALUE like <=350 or "
+        "<=0.2*FIGURE.COUNTER is a bound")
     arg("--qemu", default="qemu-system-x86_64")
     arg("--qemu-arg", action="append", default=[], help="further QEMU argument")
     arg("--verbose", "-v", action="store_true", help="show the serial port while it runs")
@@ -269,6 +270,7 @@ def figures(args, text, counts, outputs):
     records = [json.loads(line) for line in counts.read_text().splitlines()] if counts.exists() else []
     joined, values = [], {}
     for (name, unit, n), record in zip(re.findall(r"FIGURE (\w+) (\w+) (\d+)", text), records):
+        record["net"] = record["user"] + record["kernel"] - record["idle_insns"]
         joined.append({"name": name, "unit": unit, "n": int(n), **record})
         per_unit = {k: f"{v / max(int(n), 1):.2f}" for k, v in record.items()}
         values.update({f"{name}.{k}": v for k, v in per_unit.items()})
@@ -277,10 +279,20 @@ def figures(args, text, counts, outputs):
         Path(outputs, "figures.json").write_text(json.dumps(joined, indent=1) + "\n", encoding="utf-8")
     cases = []
     for item in args.must_count:
-        what, _, wanted = item.rpartition("=")
-        fine = values.get(what) == wanted
+        what, _, wanted = item.partition("=")
+        fine = holds(values, what, wanted)
         cases.append(report.Case(f"count.{what}", "PASS" if fine else "FAIL", "" if fine else f"{values.get(what)}, not {wanted}"))
     return cases
+
+
+def holds(values, what, wanted):
+    """Is the value named `what` as wanted: "0.00", "<=350", or "<=0.2*FIGURE.COUNTER"? Not if one of them is missing."""
+    if not wanted.startswith("<="):
+        return values.get(what) == wanted
+    factor, _, other = wanted[2:].partition("*")
+    if what not in values or (other and other not in values):
+        return False
+    return float(values[what]) <= float(factor) * (float(values[other]) if other else 1)
 
 
 def run(args, command, work):

@@ -129,7 +129,7 @@ _ATTRS = {
     "data": attr.label_list(allow_files = True),
     "arguments": attr.string_list(doc = "further arguments of vm.py"),
     "count": attr.bool(doc = "count instructions between the marks of plugin/mark.h: one CPU, virtual time"),
-    "must_count": attr.string_dict(doc = "with count: FIGURE.COUNTER and its value per unit, two decimals"),
+    "must_count": attr.string_dict(doc = "with count: FIGURE.COUNTER and its value per unit, two decimals, or a bound: <=350, <=0.2*FIGURE.COUNTER"),
     "expect": attr.string_list(doc = "patterns that the serial log must contain"),
     "must_fail": attr.string_dict(doc = "the lab's self-test: cases that must fail, with a pattern of the reason"),
     "_runner": attr.label(default = "//tests/lab:runner"),

@@ -11,7 +11,7 @@
 #define MARK_STOP() UDD_MARK(0x02)
 #define MARK_IDLE() UDD_MARK(0x03) /* one empty round of a poll loop, counted apart */
 
-/* name: letters and underscores; unit: what was done n times */
+/* name: letters, digits and underscores; unit: what was done n times */
 static inline void mark_figure(const char* name, const char* unit, long n) {
   printf("FIGURE %s %s %ld\n", name, unit, n);
   fflush(stdout);
