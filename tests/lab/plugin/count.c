@@ -2,7 +2,8 @@
 /* QEMU TCG plugin: what the guest executes between the marks of mark.h, all CPUs together. At each MARK_STOP one JSON line
  * goes to out=FILE. Loaded by vm.py --count, which runs the guest with one CPU and virtual time, so that the counts repeat.
  *
- *  user, kernel       instructions, by half of the address space
+ *  user, kernel       instructions, by half of the address space; a REP string instruction is one, as in hardware
+ *  rep_iterations     its further iterations, each a block of its own in TCG
  *  locked, fences     of user's: with a LOCK prefix or XCHG to memory; LFENCE, SFENCE, MFENCE
  *  system_calls       SYSCALL instructions executed by user
  *  mmio_read/_write   accesses to device registers by user
@@ -40,11 +41,11 @@ struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t, uint64_
 bool qemu_plugin_hwaddr_is_io(const struct qemu_plugin_hwaddr *);
 __attribute__((visibility("default"))) int qemu_plugin_version = 4;
 
-enum counter { USER, KERNEL, LOCKED, FENCES, SYSTEM_CALLS, MMIO_READ, MMIO_WRITE, IDLE, IDLE_INSNS, COUNTERS };
+enum counter { USER, KERNEL, REP_ITERATIONS, LOCKED, FENCES, SYSTEM_CALLS, MMIO_READ, MMIO_WRITE, IDLE, IDLE_INSNS, COUNTERS };
 static const char *const names[COUNTERS] = {
-	"user", "kernel", "locked", "fences", "system_calls", "mmio_read", "mmio_write", "idle", "idle_insns",
+	"user", "kernel", "rep_iterations", "locked", "fences", "system_calls", "mmio_read", "mmio_write", "idle", "idle_insns",
 };
-/* Two MARK_IDLEs further apart than this had work between them: two sockets that have nothing take 1 750 instructions,
+/* Two MARK_IDLEs further apart than this had work between them: two sockets that have nothing take 1 500 instructions,
  * one interrupt with a frame more than twice that.
  */
 enum { IDLE_MAX = 2500 };
@@ -129,6 +130,17 @@ static const uint8_t *opcode(const uint8_t *code, size_t size, bool *lock)
 	return p;
 }
 
+/* REP and a string or port instruction? */
+static bool is_rep(const uint8_t *code, size_t size)
+{
+	bool lock;
+	const uint8_t *op = opcode(code, size, &lock);
+	bool rep = memchr(code, 0xf2, op - code) || memchr(code, 0xf3, op - code);
+
+	return rep && op == code + size - 1 &&
+	       ((*op >= 0xa4 && *op <= 0xa7) || (*op >= 0xaa && *op <= 0xaf) || (*op >= 0x6c && *op <= 0x6f));
+}
+
 /* The counter that an instruction of user's adds to besides, or -1. */
 static int special(const uint8_t *code, size_t size)
 {
@@ -158,9 +170,14 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	size_t n = qemu_plugin_tb_n_insns(tb);
 	bool kernel = qemu_plugin_tb_vaddr(tb) >> 63;
+	enum counter counter = kernel ? KERNEL : USER;
+	uint8_t first[16];
 
 	(void)id;
-	qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, pack(n, kernel ? KERNEL : USER));
+	/* the first iteration belongs to the block that leads to it */
+	if (n == 1 && is_rep(first, qemu_plugin_insn_data(qemu_plugin_tb_get_insn(tb, 0), first, sizeof(first))))
+		counter = REP_ITERATIONS;
+	qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, pack(n, counter));
 	for (size_t i = 0; i < n && !kernel; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		uint8_t code[16];
