@@ -29,39 +29,36 @@ class UddLink {
   /// fill(message, i) writes the i-th of up to `count` messages. @return how many were sent, from the first on.
   template <typename Fill>
   std::size_t send(std::size_t count, Fill fill) noexcept {
-    std::array<udd::Frame, kBurst> frames;
-    const std::size_t got = queue_.alloc({frames.data(), std::min(count, kBurst)});
+    const std::size_t got = queue_.alloc({frames_.data(), std::min(count, kBurst)});
     for (std::size_t i = 0; i < got; ++i) {
-      frames[i].resize(frame_size_);
-      std::byte* const data = frames[i].data().data();
+      frames_[i].resize(frame_size_);
+      std::byte* const data = frames_[i].data().data();
       std::memcpy(data, header_.data(), header_.size());
       fill(std::span<std::byte>(data + kEthernetHeader, frame_size_ - kEthernetHeader), i);
     }
-    return hand_over({frames.data(), got});
+    return hand_over({frames_.data(), got});
   }
 
   /// use(message) for each message received. @return how many.
   template <typename Use>
   std::size_t receive(Use use) noexcept {
-    std::array<udd::Frame, kBurst> frames;
-    const std::size_t got = queue_.rx(frames);
-    for (std::size_t i = 0; i < got; ++i) use(message_of(frames[i]));
-    queue_.release({frames.data(), got});
+    const std::size_t got = queue_.rx(frames_);
+    for (std::size_t i = 0; i < got; ++i) use(message_of(frames_[i]));
+    queue_.release({frames_.data(), got});
     return got;
   }
 
   /// use(message) for each message received, which may be rewritten and goes back to its sender in the same buffer.
   template <typename Use>
   std::size_t echo(Use use) noexcept {
-    std::array<udd::Frame, kBurst> frames;
-    const std::size_t got = queue_.rx(frames);
+    const std::size_t got = queue_.rx(frames_);
     for (std::size_t i = 0; i < got; ++i) {
-      use(message_of(frames[i]));
-      std::byte* const data = frames[i].data().data();
+      use(message_of(frames_[i]));
+      std::byte* const data = frames_[i].data().data();
       std::memcpy(data, data + 6, 6);
       std::memcpy(data + 6, header_.data() + 6, 6);
     }
-    return hand_over({frames.data(), got});
+    return hand_over({frames_.data(), got});
   }
 
   void wait(std::chrono::milliseconds timeout) noexcept { queue_.wait(timeout); }
@@ -86,6 +83,7 @@ class UddLink {
   udd::Queue& queue_;
   std::array<std::byte, kEthernetHeader> header_{};
   std::uint16_t frame_size_;
+  std::array<udd::Frame, kBurst> frames_;  ///< a member: a local one would be filled with empty frames in each call
 };
 
 }  // namespace pingpong
