@@ -67,6 +67,18 @@ class Pool {
     stack_[free] = buffer;
     std::atomic_ref(state_->free).store(free + 1, std::memory_order_release);
   }
+  /// Likewise the `count` buffers that source() yields; those that are not below `end` are left out.
+  template <typename Source>
+  void give_each(std::size_t count, BufferIndex end, Source&& source) noexcept {
+    const std::uint32_t before = state_->free;
+    std::uint32_t free = before;
+    for (; count != 0; --count) {
+      const BufferIndex buffer = source();
+      stack_[free] = buffer;
+      free += buffer < end;
+    }
+    if (free != before) std::atomic_ref(state_->free).store(free, std::memory_order_release);
+  }
   [[nodiscard]] std::uint32_t free_count() const noexcept { return state_->free; }
 
   [[nodiscard]] std::byte* data(BufferIndex buffer) const noexcept {

@@ -104,6 +104,10 @@ class Nic {
 ///           fits, rings the doorbell once if anything was queued, returns the number of pieces. Those buffers are
 ///           the NIC's until reclaim.
 /// tx_reclaim Buffers of finished pieces in queueing order, up to out.size(). Lazy: touches descriptors only.
+/// rx_each, tx_each, tx_reclaim_each  The same for a loop that has no use for an array in between. rx_each calls
+///           whole(buffer, length) for an undamaged frame at the start of its only buffer, other(piece) for any other
+///           piece. tx_each queues exactly `count` pieces, 1 .. tx_room(), that source() yields, the last one a
+///           frame's last. tx_reclaim_each calls sink(span of buffers), good until the next tx.
 /// tx_room   Pieces that tx_burst would take now, without touching the hardware.
 /// pending   True if rx_burst would return something.
 ///
@@ -111,10 +115,15 @@ class Nic {
 /// damaged or impossible one is reported as kError, never trusted.
 template <typename Q>
 concept NicQueue = requires(Q queue, const Q const_queue, std::span<Piece> out, std::span<const Piece> in,
-                            std::span<BufferIndex> done) {
+                            std::span<BufferIndex> done, std::size_t count,
+                            void (*whole)(BufferIndex, std::uint16_t) noexcept, void (*other)(const Piece&) noexcept,
+                            Piece (*source)() noexcept, void (*sink)(std::span<const BufferIndex>) noexcept) {
   { queue.rx_burst(out) } noexcept -> std::same_as<std::size_t>;
   { queue.tx_burst(in) } noexcept -> std::same_as<std::size_t>;
   { queue.tx_reclaim(done) } noexcept -> std::same_as<std::size_t>;
+  { queue.rx_each(count, whole, other) } noexcept -> std::same_as<std::size_t>;
+  { queue.tx_each(count, source) } noexcept -> std::same_as<void>;
+  { queue.tx_reclaim_each(count, sink) } noexcept -> std::same_as<std::size_t>;
   { const_queue.tx_room() } noexcept -> std::same_as<std::size_t>;
   { const_queue.pending() } noexcept -> std::same_as<bool>;
 };

@@ -81,11 +81,10 @@ class Engine final : public QueueEngine {
   void release(std::span<const Frame> frames) noexcept override {
     if (!enter()) [[unlikely]]
       return;
-    for (const Frame& frame : frames) {
-      const BufferIndex buffer = frame.buffer();
-      // More free than there are: the application gave one twice. Losing it is better than writing past the stack.
-      if (buffer < first_kernel_buffer_ && pool_->free_count() < first_kernel_buffer_) pool_->give({&buffer, 1});
-    }
+    // More free than there are: the application gave one twice. Losing it is better than writing past the stack.
+    const std::uint32_t room = first_kernel_buffer_ - std::min(first_kernel_buffer_, pool_->free_count());
+    pool_->give_each(std::min<std::size_t>(frames.size(), room), first_kernel_buffer_,
+                     [from = frames.data()]() mutable noexcept { return from++->buffer(); });
     leave();
   }
 
@@ -148,6 +147,8 @@ class Engine final : public QueueEngine {
   /// Sent buffers are reclaimed from so many slots in use on: seldom, but while their descriptors are still in the
   /// cache.
   static constexpr std::size_t kReclaimAt = 64;
+  /// Sent buffers taken back in one go.
+  static constexpr std::size_t kReclaimBurst = 512;
   /// So many buffers stay for the NIC's receive ring, whatever the application takes or leaves parked.
   static constexpr std::uint32_t kReserve = 64;
   /// A refused application counts as still wanting to send for so many polls.
@@ -160,26 +161,39 @@ class Engine final : public QueueEngine {
   template <bool kPark>
   std::size_t receive(std::span<Frame> out) noexcept {
     const std::size_t limit = kPark ? kBurst : std::min(out.size(), kBurst);
-    const std::size_t count = queue_->rx_burst({pieces_.data(), limit});
     Frame* to = out.data();
-    for (const Piece& piece : std::span(pieces_.data(), count)) {
-      if ((piece.flags & (kWhole | Piece::kError)) != kWhole || piece.length < Steering::kHeaderLength) [[unlikely]] {
-        uncommon(piece);
-        continue;
+    // Inlined into the ring's own loop: between the descriptor and the caller's Frame nothing is written to memory.
+    const auto take = [this, &to](BufferIndex buffer, std::uint16_t offset, std::uint16_t length) noexcept {
+      const auto piece = [&] {
+        return Piece{.buffer = buffer, .offset = offset, .length = length, .flags = kWhole, .vlan_tci = 0};
+      };
+      if (length < Steering::kHeaderLength) [[unlikely]] {
+        uncommon(piece());
+        return;
       }
-      std::byte* const data = pool_->data(piece.buffer) + piece.offset;
-      const Steering::Verdict verdict = steering_->classify(data, piece.length);
+      std::byte* const data = pool_->data(buffer) + offset;
+      const Steering::Verdict verdict = steering_->classify(data, length);
       if (verdict == Steering::Verdict::kApplication) [[likely]] {
         if constexpr (kPark) {
-          park(piece);
+          park(piece());
         } else {
-          *to++ = Frame(data, piece.buffer, piece.length, static_cast<std::uint16_t>(kBufferSize - piece.offset));
+          *to++ = Frame(data, buffer, length, static_cast<std::uint16_t>(kBufferSize - offset));
         }
-        continue;
+      } else {
+        foreign_ += verdict == Steering::Verdict::kForeign;
+        const Piece kernels = piece();
+        tunnel_.receive({&kernels, 1});
       }
-      foreign_ += verdict == Steering::Verdict::kForeign;
-      tunnel_.receive({&piece, 1});
-    }
+    };
+    const std::size_t count = queue_->rx_each(
+        limit, [&take](BufferIndex buffer, std::uint16_t length) noexcept { take(buffer, 0, length); },
+        [this, &take](const Piece& piece) noexcept {
+          if ((piece.flags & (kWhole | Piece::kError)) == kWhole) {
+            take(piece.buffer, piece.offset, piece.length);
+          } else {
+            uncommon(piece);
+          }
+        });
     if constexpr (kPark) return count;
     const auto frames = static_cast<std::size_t>(to - out.data());
     app_rx_ += frames;
@@ -231,7 +245,7 @@ class Engine final : public QueueEngine {
     TunnelState& state = *state_;
     const std::uint32_t tail = state.parked_tail;
     if (tail - state.parked_head == TunnelState::kParkedMax || pool_->free_count() < kReserve) {
-      pool_->give({&piece.buffer, 1});
+      pool_->give(piece.buffer);
       ++app_rx_dropped_;
       return;
     }
@@ -265,25 +279,25 @@ class Engine final : public QueueEngine {
     });
   }
 
-  /// Turns frames into pieces, up to the first that may not be sent.
-  std::size_t to_pieces(std::span<const Frame> frames, Piece* to) noexcept {
+  /// How many of `frames` may be sent, up to the first that may not.
+  std::size_t sendable(std::span<const Frame> frames) noexcept {
     const std::uint32_t longest = max_frame_ - NDD_FRAME_MIN;
-    std::size_t count = 0;
+    const BufferIndex end = first_kernel_buffer_;
     for (const Frame& frame : frames) {
-      const std::span<std::byte> data = frame.data();
-      if (static_cast<std::uint32_t>(data.size() - NDD_FRAME_MIN) > longest || frame.buffer() >= first_kernel_buffer_)
-          [[unlikely]] {
+      if (std::uint32_t{frame.size()} - NDD_FRAME_MIN > longest || frame.buffer() >= end) [[unlikely]] {
         ++tx_refused_;
-        break;
+        return static_cast<std::size_t>(&frame - frames.data());
       }
-      *to++ = {.buffer = frame.buffer(),
-               .offset = static_cast<std::uint16_t>(data.data() - pool_->data(frame.buffer())),
-               .length = static_cast<std::uint16_t>(data.size()),
-               .flags = kWhole,
-               .vlan_tci = 0};
-      ++count;
     }
-    return count;
+    return frames.size();
+  }
+
+  [[nodiscard]] Piece piece_of(const Frame& frame) const noexcept {
+    return {.buffer = frame.buffer(),
+            .offset = static_cast<std::uint16_t>(frame.data().data() - pool_->data(frame.buffer())),
+            .length = frame.size(),
+            .flags = kWhole,
+            .vlan_tci = 0};
   }
 
   /// Slots the application may fill now.
@@ -303,10 +317,12 @@ class Engine final : public QueueEngine {
   std::size_t send(std::span<const Frame> frames) noexcept {
     if (!link_up_) return 0;
     const std::size_t limit = std::min({frames.size(), room_for_application(), kSendBurst});
-    const std::size_t count = to_pieces(frames.first(limit), pieces_.data());
-    const std::size_t sent = count == 0 ? 0 : queue_->tx_burst({pieces_.data(), count});
-    app_tx_ += sent;
-    doorbells_ += sent != 0;
+    const std::size_t sent = sendable(frames.first(limit));
+    if (sent != 0) {
+      queue_->tx_each(sent, [this, from = frames.data()]() mutable noexcept { return piece_of(*from++); });
+      app_tx_ += sent;
+      ++doorbells_;
+    }
     if (limit < frames.size()) {
       tx_ring_full_ += frames.size() - limit;
       app_waits_ = kAppetite;
@@ -322,8 +338,10 @@ class Engine final : public QueueEngine {
     while (taken < frames.size()) {
       if (state.held_count == TunnelState::kHeldMax) flush_held();
       const std::size_t limit = std::min<std::size_t>(frames.size() - taken, TunnelState::kHeldMax - state.held_count);
-      const std::size_t count = to_pieces(frames.subspan(taken, limit), state.held.data() + state.held_count);
+      const std::size_t count = sendable(frames.subspan(taken, limit));
       if (count == 0) break;
+      std::transform(frames.data() + taken, frames.data() + taken + count, state.held.data() + state.held_count,
+                     [this](const Frame& frame) { return piece_of(frame); });
       if (state.held_count == 0) hold_until_ = ticks_now() + flush_interval_;
       state.held_count += static_cast<std::uint32_t>(count);
       holding_ = true;
@@ -346,20 +364,22 @@ class Engine final : public QueueEngine {
 
   /// Sent buffers go back to whose they are. @return how many.
   std::size_t reclaim() noexcept {
-    const std::size_t count = queue_->tx_reclaim(done_);
-    std::size_t own = count;
-    if (tunnel_.in_flight() != 0) {
-      own = 0;
-      for (const BufferIndex buffer : std::span(done_.data(), count)) {
+    if (tunnel_.in_flight() != 0) [[unlikely]]
+      return reclaim_for_both();
+    return queue_->tx_reclaim_each(kReclaimBurst,
+                                   [this](std::span<const BufferIndex> run) noexcept { pool_->give(run); });
+  }
+
+  [[gnu::noinline]] std::size_t reclaim_for_both() noexcept {
+    return queue_->tx_reclaim_each(kReclaimBurst, [this](std::span<const BufferIndex> run) noexcept {
+      for (const BufferIndex buffer : run) {
         if (buffer >= first_kernel_buffer_) {
           tunnel_.done(buffer);
         } else {
-          done_[own++] = buffer;
+          pool_->give(buffer);
         }
       }
-    }
-    pool_->give({done_.data(), own});
-    return count;
+    });
   }
 
   // ---- the kernel's ----
@@ -415,9 +435,8 @@ class Engine final : public QueueEngine {
   std::uint64_t tx_refused_ = 0;
   std::uint64_t tx_ring_full_ = 0;
   std::uint64_t doorbells_ = 0;
-  // Members and not locals: a Piece's defaults would be written anew in every call.
-  std::array<Piece, kSendBurst> pieces_;
-  std::array<BufferIndex, 2 * kSendBurst> done_;
+  // A member and not a local: a Piece's defaults would be written anew in every call.
+  std::array<Piece, kBurst> pieces_;  ///< of the kernel's
 };
 
 }  // namespace udd
