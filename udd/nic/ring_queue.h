@@ -233,13 +233,19 @@ class RingQueue {
     std::uint32_t head = first;
     while (head != tail && head - first != wanted) {
       const std::uint32_t slot = head & tx_mask_;
-      const std::uint32_t end = tx_batch_ends_[slot];
-      if ((tx_ring_[(end - 1) & tx_mask_].load() & Format::kTxDone) == 0) break;
-      const std::uint32_t run =
-          std::min({end - head, slots_.tx - slot,
-                    static_cast<std::uint32_t>(std::min<std::size_t>(wanted - (head - first), tx_mask_))});
+      const std::uint32_t most = std::min(
+          slots_.tx - slot, static_cast<std::uint32_t>(std::min<std::size_t>(wanted - (head - first), tail - head)));
+      // Finished batches that lie in a row are one run.
+      std::uint32_t end = head;
+      while (end - head < most) {
+        const std::uint32_t batch_end = tx_batch_ends_[end & tx_mask_];
+        if ((tx_ring_[(batch_end - 1) & tx_mask_].load() & Format::kTxDone) == 0) break;
+        end = batch_end;
+      }
+      if (end == head) break;
+      const std::uint32_t run = std::min(end - head, most);
       head += run;
-      // What is left of the batch becomes a batch of its own, before the index says so.
+      // What is left of the last batch becomes a batch of its own, before the index says so.
       if (head != end) tx_batch_ends_[head & tx_mask_] = end;
       publish(state.tx_head, head);
       sink(std::span<const BufferIndex>(tx_buffers_ + slot, run));

@@ -163,41 +163,49 @@ class Engine final : public QueueEngine {
     const std::size_t limit = kPark ? kBurst : std::min(out.size(), kBurst);
     Frame* to = out.data();
     // Inlined into the ring's own loop: between the descriptor and the caller's Frame nothing is written to memory.
-    const auto take = [this, &to](BufferIndex buffer, std::uint16_t offset, std::uint16_t length) noexcept {
-      const auto piece = [&] {
-        return Piece{.buffer = buffer, .offset = offset, .length = length, .flags = kWhole, .vlan_tci = 0};
-      };
-      if (length < Steering::kHeaderLength) [[unlikely]] {
-        uncommon(piece());
-        return;
-      }
-      std::byte* const data = pool_->data(buffer) + offset;
-      const Steering::Verdict verdict = steering_->classify(data, length);
-      if (verdict == Steering::Verdict::kApplication) [[likely]] {
-        if constexpr (kPark) {
-          park(piece());
-        } else {
-          *to++ = Frame(data, buffer, length, static_cast<std::uint16_t>(kBufferSize - offset));
-        }
-      } else {
-        foreign_ += verdict == Steering::Verdict::kForeign;
-        const Piece kernels = piece();
-        tunnel_.receive({&kernels, 1});
-      }
-    };
     const std::size_t count = queue_->rx_each(
-        limit, [&take](BufferIndex buffer, std::uint16_t length) noexcept { take(buffer, 0, length); },
-        [this, &take](const Piece& piece) noexcept {
-          if ((piece.flags & (kWhole | Piece::kError)) == kWhole) {
-            take(piece.buffer, piece.offset, piece.length);
-          } else {
-            uncommon(piece);
-          }
-        });
+        limit,
+        [this, &to](BufferIndex buffer, std::uint16_t length) noexcept { to = take<kPark>(buffer, 0, length, to); },
+        [this, &to](const Piece& piece) noexcept { to = take_piece<kPark>(piece, to); });
     if constexpr (kPark) return count;
     const auto frames = static_cast<std::size_t>(to - out.data());
     app_rx_ += frames;
     return frames;
+  }
+
+  /// A whole frame, to whose it is; the application's with kPark is parked. @return where the next one's Frame goes.
+  template <bool kPark>
+  [[gnu::always_inline]] Frame* take(BufferIndex buffer, std::uint16_t offset, std::uint16_t length,
+                                     Frame* to) noexcept {
+    const auto piece = [&] {
+      return Piece{.buffer = buffer, .offset = offset, .length = length, .flags = kWhole, .vlan_tci = 0};
+    };
+    if (length < Steering::kHeaderLength) [[unlikely]] {
+      uncommon(piece());
+      return to;
+    }
+    std::byte* const data = pool_->data(buffer) + offset;
+    const Steering::Verdict verdict = steering_->classify(data, length);
+    if (verdict != Steering::Verdict::kApplication) {
+      foreign_ += verdict == Steering::Verdict::kForeign;
+      const Piece kernels = piece();
+      tunnel_.receive({&kernels, 1});
+    } else if constexpr (kPark) {
+      park(piece());
+    } else {
+      *to++ = Frame(data, buffer, length, static_cast<std::uint16_t>(kBufferSize - offset));
+    }
+    return to;
+  }
+
+  /// What the ring does not know to be a whole frame at its buffer's start. By value: `to` stays in a register.
+  template <bool kPark>
+  [[gnu::noinline]] Frame* take_piece(const Piece& piece, Frame* to) noexcept {
+    if ((piece.flags & (kWhole | Piece::kError)) == kWhole) {
+      return take<kPark>(piece.buffer, piece.offset, piece.length, to);
+    }
+    uncommon(piece);
+    return to;
   }
 
   /// A piece that is damaged, too short, or one of several of its frame: gathered until the last has come.
@@ -292,9 +300,10 @@ class Engine final : public QueueEngine {
     return frames.size();
   }
 
-  [[nodiscard]] Piece piece_of(const Frame& frame) const noexcept {
+  /// A frame's capacity is what is left of its buffer from data() on.
+  [[nodiscard]] static Piece piece_of(const Frame& frame) noexcept {
     return {.buffer = frame.buffer(),
-            .offset = static_cast<std::uint16_t>(frame.data().data() - pool_->data(frame.buffer())),
+            .offset = static_cast<std::uint16_t>(kBufferSize - frame.capacity()),
             .length = frame.size(),
             .flags = kWhole,
             .vlan_tci = 0};
@@ -319,7 +328,7 @@ class Engine final : public QueueEngine {
     const std::size_t limit = std::min({frames.size(), room_for_application(), kSendBurst});
     const std::size_t sent = sendable(frames.first(limit));
     if (sent != 0) {
-      queue_->tx_each(sent, [this, from = frames.data()]() mutable noexcept { return piece_of(*from++); });
+      queue_->tx_each(sent, [from = frames.data()]() mutable noexcept { return piece_of(*from++); });
       app_tx_ += sent;
       ++doorbells_;
     }
@@ -341,7 +350,7 @@ class Engine final : public QueueEngine {
       const std::size_t count = sendable(frames.subspan(taken, limit));
       if (count == 0) break;
       std::transform(frames.data() + taken, frames.data() + taken + count, state.held.data() + state.held_count,
-                     [this](const Frame& frame) { return piece_of(frame); });
+                     piece_of);
       if (state.held_count == 0) hold_until_ = ticks_now() + flush_interval_;
       state.held_count += static_cast<std::uint32_t>(count);
       holding_ = true;
