@@ -8,7 +8,7 @@
 pairs() {
 	local window=$1
 	shift
-	check ./pingpong client "$@" --window "$window" --count 2048 --warm-up 512 --no-latency
+	check ./pingpong client "$@" --window "$window" --count 5120 --warm-up 1024 --no-latency
 }
 
 case_begin kernel_udp
