@@ -40,10 +40,10 @@ BackupThread::BackupThread(QueueEngine& engine, std::chrono::nanoseconds after)
   ::pthread_setname_np(thread_.native_handle(), "udd-backup");
 }
 
-BackupThread::~BackupThread() {
+void BackupThread::stop() noexcept {
   stop_.store(true, std::memory_order_seq_cst);
   wake();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void BackupThread::wake() noexcept {
@@ -95,7 +95,8 @@ void BackupThread::attend(std::uint32_t seen) noexcept {
   for (;;) {
     gate.lock();
     const bool waiting = engine_.waiting();
-    const bool over = gate.is_shut() || stop_.load(std::memory_order_seq_cst) || waiting || engine_.app_calls() != seen;
+    const bool over = gate.is_shut() || stop_.load(std::memory_order_seq_cst) || waiting || gate.wanted() ||
+                      engine_.app_calls() != seen;
     // What a waiting application has armed, or said of itself, is not ours to undo.
     if (slept && !waiting && !gate.is_shut()) {
       engine_.set_asleep(false);
@@ -103,6 +104,8 @@ void BackupThread::attend(std::uint32_t seen) noexcept {
     }
     if (over) {
       gate.unlock();
+      // What we have read away was meant for the application, too: its wait() sleeps on the same descriptors.
+      if (waiting && (woken.by_nic || woken.by_other)) engine_.signal();
       break;
     }
     slept = !engine_.serve_unattended() && !gate.is_shut() && engine_.arm();

@@ -24,8 +24,10 @@ class BackupThread {
   BackupThread(QueueEngine& engine, std::chrono::nanoseconds after);
   BackupThread(const BackupThread&) = delete;
   BackupThread& operator=(const BackupThread&) = delete;
-  /// Stops it; not from its own thread.
-  ~BackupThread();
+  ~BackupThread() { stop(); }
+
+  /// For good; not from its own thread. Idempotent; the object stays, as resume() may still be called.
+  void stop() noexcept;
 
   /// The application's wait() has ended: watch again. A plain load unless the thread sleeps without a tick.
   void resume() noexcept {

@@ -42,6 +42,8 @@ class Control {
   void begin();
   /// Anything new? @return true if something the service loop keeps a copy of may have changed.
   bool look(Ticks now) noexcept;
+  /// The NIC has interrupted, perhaps for its link: the next look() looks at that.
+  void link_may_have_changed() noexcept { next_link_check_ = 0; }
   /// Reads the link and tells of a change.
   void check_link() noexcept;
   /// Counters to the kernel, for ethtool -S. @param own  the library's part; the NIC's is filled in.

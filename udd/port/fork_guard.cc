@@ -31,13 +31,13 @@ struct ForkGuards {
   }
 };
 
-ForkGuard::ForkGuard() {
+void ForkGuard::enlist() {
   ForkGuards& guards = ForkGuards::instance();
   const std::lock_guard lock(guards.mutex);
   guards.all.push_back(this);
 }
 
-ForkGuard::~ForkGuard() {
+void ForkGuard::withdraw() noexcept {
   ForkGuards& guards = ForkGuards::instance();
   const std::lock_guard lock(guards.mutex);
   std::erase(guards.all, this);

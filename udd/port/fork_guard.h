@@ -13,11 +13,16 @@ class ForkGuard {
   ForkGuard& operator=(const ForkGuard&) = delete;
 
  protected:
-  ForkGuard();
-  virtual ~ForkGuard();
+  ForkGuard() = default;
+  virtual ~ForkGuard() { withdraw(); }
+
+  /// From now on forks are told of; once the derived object is whole enough for in_child().
+  void enlist();
+  /// No more; before the derived object's parts go. Idempotent.
+  void withdraw() noexcept;
 
   /// In the child, whose only thread this is: close descriptors, free nothing.
-  virtual void in_child() noexcept = 0;
+  virtual void in_child() noexcept {}
 
  private:
   friend struct ForkGuards;

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "udd/base/error.h"
+#include "udd/base/scope_exit.h"
 
 namespace udd {
 namespace {
@@ -35,6 +36,8 @@ Gate::Gate() {
 }
 
 bool Gate::enter_slowly() noexcept {
+  wanted_.store(true, std::memory_order_relaxed);
+  const ScopeExit inside([this] { wanted_.store(false, std::memory_order_relaxed); });
   for (;;) {
     busy_.store(0, std::memory_order_release);
     const std::uint32_t claimed = claimed_.load(std::memory_order_acquire);

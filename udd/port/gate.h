@@ -50,6 +50,8 @@ class Gate {
   void shut() noexcept;
   /// The same by whoever is inside already; takes effect when that one has left.
   void shut_from_inside() noexcept { claimed_.fetch_or(kShut, std::memory_order_acq_rel); }
+  /// The poller stands outside: whoever serves round after round steps back now, or it would never get in.
+  [[nodiscard]] bool wanted() const noexcept { return wanted_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool is_shut() const noexcept { return (claimed_.load(std::memory_order_acquire) & kShut) != 0; }
 
  private:
@@ -60,6 +62,7 @@ class Gate {
 
   alignas(kCacheLineSize) std::atomic<std::uint32_t> busy_{0};     ///< written by the poller
   alignas(kCacheLineSize) std::atomic<std::uint32_t> claimed_{0};  ///< kHeld, kShut; written by the others, rarely
+  std::atomic<bool> wanted_{false};                                ///< written by the poller, when it has to wait
   std::mutex others_;                                              ///< one of them at a time
 };
 

@@ -18,6 +18,8 @@ namespace {
 // struct ndd_watch's bounds
 constexpr std::chrono::milliseconds kWatchdogMin{1};
 constexpr std::chrono::seconds kWatchdogMax{60};
+// Half for the NIC's receive ring, some in reserve for what is parked, the rest to send from.
+constexpr std::uint32_t kOwnBuffersLeast = 256;
 
 std::vector<SteeringRule> rules_of(const PortOptions& options) {
   std::vector<SteeringRule> rules;
@@ -66,6 +68,7 @@ PortImpl::PortImpl(std::unique_ptr<Tunnel> tunnel, PortOptions options, const Ni
       name_(tunnel_->port()),
       netdev_(tunnel_->netdev()),
       steering_(rules_of(options_)) {
+  enlist();
   set_up(needs, open_nic);
 }
 
@@ -76,6 +79,13 @@ void PortImpl::set_up(const NicNeeds& needs, const OpenNic& open_nic) {
   }
   ctrl_.emplace(areas.ctrl);
   const ndd_ctrl& ctrl = ctrl_->header();
+  if (ctrl.buf_count - ctrl.kernel_bufs < kOwnBuffersLeast) {
+    throw Error(EINVAL, {.what = "use the pool",
+                         .device = name_,
+                         .why = fmt::format("{} of its {} buffers are the kernel's, which leaves the process too few",
+                                            ctrl.kernel_bufs, ctrl.buf_count),
+                         .advice = fmt::format("let buffers exceed kernel_buffers by {} at least", kOwnBuffersLeast)});
+  }
   const StateArea state = StateArea::format(areas.state, section_sizes(needs, ctrl.buf_count));
   pool_.emplace(Pool::create({.memory = areas.pool,
                               .iova = Iova{ctrl.pool_iova},
@@ -114,12 +124,15 @@ void PortImpl::set_up(const NicNeeds& needs, const OpenNic& open_nic) {
   log_.write(LogLevel::kInfo, "port-taken", fmt::format("{} ({}) is in tunnel mode", name_, netdev_));
 }
 
-PortImpl::~PortImpl() { give_back(); }
+PortImpl::~PortImpl() {
+  give_back();
+  withdraw();
+}
 
 void PortImpl::give_back() noexcept {
   if (abandoned_) return;
   const std::lock_guard lock(ending_);
-  backup_.reset();
+  if (backup_) backup_->stop();
   if (!engine_ || !tunnel_) return;
   engine_->gate().shut();
   engine_->signal();

@@ -122,7 +122,8 @@ bool QueueEngine::arm() noexcept {
 
 void QueueEngine::disarm(Woken by) noexcept {
   tunnel_.disarm();
-  if (!by.by_nic) parts_.nic.mask_interrupt();  // an interrupt has masked itself
+  if (by.by_nic) parts_.control.link_may_have_changed();
+  parts_.nic.mask_interrupt();  // an MSI does not mask itself
 }
 
 void QueueEngine::set_asleep(bool asleep) noexcept {
@@ -187,16 +188,10 @@ bool QueueEngine::wait(std::chrono::nanoseconds timeout) noexcept {
 
 bool QueueEngine::wait_until(Ticks deadline) noexcept {
   Ticks spin_until = ticks_now() + spin_;
-  Woken woken;
   for (;;) {
     if (!enter()) return something_for_the_application();
     store_shared(health_->app_state, NDD_ASLEEP);
     const bool moved = serve();
-    if (woken.by_nic && !moved) {  // then it was the link
-      parts_.control.check_link();
-      refresh();
-    }
-    woken = {};
     const Ticks now = ticks_now();
     const bool ready = something_for_the_application();
     if (ready || now >= deadline) {
@@ -215,7 +210,7 @@ bool QueueEngine::wait_until(Ticks deadline) noexcept {
     set_asleep(true);
     leave();
 
-    woken = sleep(most, -1);
+    const Woken woken = sleep(most, -1);
 
     if (!enter()) return something_for_the_application();
     set_asleep(false);

@@ -68,7 +68,14 @@ std::size_t TunnelQueue::collect() noexcept {
   std::size_t total = 0;
   for (;;) {
     const std::uint32_t count = krx_free_.peek(kCollectBatch);
-    if (count == 0) return total;
+    if (count == 0) {
+      // It was all but full: the kernel may sleep on KRX for want of room in it.
+      if (total + kMaxPieces >= krx_free_.size() && krx_.must_wake()) {
+        ++counters_.kicks;
+        tunnel_->kick(queue_);
+      }
+      return total;
+    }
     std::array<BufferIndex, kCollectBatch> buffers;
     std::size_t good = 0;
     for (std::uint32_t i = 0; i < count; ++i) {

@@ -255,6 +255,51 @@ TEST(Life, TheBackupThreadServesAComputingApplication) {
   EXPECT_TRUE(pair.app_send(0, make_frame(mac_of(1), mac_of(0), kAppType, 1)));
 }
 
+// The backup thread, asleep on the same descriptors, must not read the application's wake-up away.
+TEST(Life, AFrameAfterComputingEndsTheWait) {
+  PortOptions options;
+  options.backup_after = microseconds{200};
+  options.spin = microseconds{0};
+  SimPair pair(options);
+  for (std::uint32_t i = 0; i < 60; ++i) {
+    pair.queue(0).poll();
+    std::this_thread::sleep_for(milliseconds{3});  // "computing"
+    std::thread wire([&] {
+      std::this_thread::sleep_for(milliseconds{3});
+      pair.wire().device(0).receive(make_frame(mac_of(0), mac_of(1), kAppType, i));
+    });
+    const Clock::time_point start = Clock::now();
+    EXPECT_TRUE(pair.queue(0).wait(2 * kSoon)) << i;
+    EXPECT_LT(Clock::now() - start, kSoon) << i;
+    wire.join();
+    ASSERT_EQ(pair.app_receive(0).size(), 1u) << i;
+  }
+}
+
+TEST(Life, GiveBackMeetsTheEndsOfWaits) {
+  for (int i = 0; i < 50; ++i) {
+    PortOptions options;
+    options.backup_after = microseconds{100};
+    SimPair pair(options);
+    std::thread waiter([&] {
+      while (pair.port(0).state() == PortState::kTunnel) static_cast<void>(pair.queue(0).wait(microseconds{50}));
+    });
+    std::this_thread::sleep_for(microseconds{500});
+    pair.port(0).give_back();
+    waiter.join();
+  }
+}
+
+TEST(Life, APoolWithTooLittleForTheProcessIsRefused) {
+  SimPair pair;
+  fake::KernelEnd::Options kernel;
+  kernel.kernel_buffers = kernel.buffers - 255;
+  PortOptions options;
+  options.ethertypes = {kAppType};
+  EXPECT_THROW(pair.take(0, options, kernel), Error);
+  EXPECT_TRUE(pair.kernel(0).closed());
+}
+
 TEST(Life, TheBackupThreadKeepsThePortAlive) {
   SimPair pair;
   pair.queue(0).poll();
