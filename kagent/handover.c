@@ -227,7 +227,6 @@ static void kagent_restore(struct kagent_port *port)
 	clear_bit(KAGENT_ASK_RETRY, &port->asked);
 	WRITE_ONCE(port->restoring, true);
 	err = port->held_ops->restore(port);
-	WRITE_ONCE(port->restoring, false);
 	switch (err) {
 	case 0:
 		event = READ_ONCE(port->unlinked) ? KAGENT_EV_UNLINKED :
@@ -252,7 +251,11 @@ static void kagent_restore(struct kagent_port *port)
 		reason = NDD_REASON_RESTORE_FAILED;
 	}
 	port->deadline = jiffies + kagent_backoff(port->tries++);
+	/* In one: who holds rtnl next and changes ndd0 has to reach the lower. */
+	rtnl_lock();
 	step = kagent_port_event(port, event, reason);
+	WRITE_ONCE(port->restoring, false);
+	rtnl_unlock();
 	if (step.actions & KAGENT_DO_DIRECT)
 		kagent_serve_direct(port);
 	if (step.actions & KAGENT_DO_RELEASE)

@@ -185,6 +185,8 @@ static void kagent_lower_linked(struct kagent_port *port,
 	const struct kagent_provider_ops *ops = rtnl_dereference(port->ops);
 	struct kagent_step step = {};
 
+	/* that was the device before this one */
+	clear_bit(KAGENT_ASK_GONE, &port->asked);
 	dev->max_mtu = lower->max_mtu;
 	dev->needed_headroom = lower->needed_headroom;
 	netif_inherit_tso_max(dev, lower);

@@ -132,12 +132,14 @@ int kagent_tunnel_open(struct net_device *dev, struct kagent_session *session)
 void kagent_tunnel_close(struct net_device *dev)
 {
 	struct kagent_netdev *priv = kagent_priv(dev);
+	bool tunnel = priv->tunnel;
 	unsigned int i;
 
-	kagent_queue_update(dev);
-	if (!priv->tunnel)
-		return;
+	/* first: ndd0 may be deleted while the mode still says TUNNEL */
 	priv->tunnel = false;
+	kagent_queue_update(dev);
+	if (!tunnel)
+		return;
 	for (i = 0; i < dev->real_num_tx_queues; i++) {
 		struct kagent_queue *queue = &priv->queues[i];
 
@@ -176,8 +178,14 @@ static netdev_tx_t kagent_start_xmit(struct sk_buff *skb,
 	if (likely(READ_ONCE(port->queue_open))) {
 		if (READ_ONCE(port->mode) == NDD_MODE_DIRECT)
 			return kagent_xmit_direct(port, dev, skb);
-		if (priv->tunnel)
+		if (priv->tunnel && likely(priv->queues[index].rings))
 			return kagent_tx(&priv->queues[index], skb);
+		if (priv->tunnel) {
+			/* a socket past the qdisc chose its queue in another mode */
+			dev_core_stats_tx_dropped_inc(dev);
+			dev_kfree_skb_any(skb);
+			return NETDEV_TX_OK;
+		}
 	}
 
 	/* Between two modes: the frame waits in the qdisc. The queue may have
@@ -203,7 +211,9 @@ static int kagent_ndo_init(struct net_device *dev)
 static const struct kagent_provider_ops *
 kagent_direct_ops(struct kagent_port *port)
 {
-	if (kagent_port_mode(port) != NDD_MODE_DIRECT)
+	/* a restore serves the lower before the mode says so */
+	if (kagent_port_mode(port) != NDD_MODE_DIRECT &&
+	    !READ_ONCE(port->restoring))
 		return NULL;
 	return rcu_dereference_check(port->ops, lockdep_rtnl_is_held() ||
 				     rcu_read_lock_bh_held());
@@ -377,7 +387,9 @@ void kagent_netdev_setup(struct net_device *dev)
 	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
 	/* frames are tagged and summed in place */
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
-	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE | IFF_UNICAST_FLT;
+	/* netpoll would poll and send beside NAPI and under the tx lock */
+	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE | IFF_UNICAST_FLT |
+			   IFF_DISABLE_NETPOLL;
 	dev->hw_features = KAGENT_HW_FEATURES;
 	dev->features = KAGENT_HW_FEATURES | NETIF_F_HW_VLAN_CTAG_FILTER;
 	dev->vlan_features = KAGENT_HW_FEATURES & ~NETIF_F_HW_VLAN_CTAG_TX;

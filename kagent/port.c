@@ -92,6 +92,8 @@ void kagent_port_unlist(struct kagent_port *port)
 {
 	mutex_lock(&kagent_ports_lock);
 	list_del_init(&port->list);
+	/* a provider that goes finds only ports on the list */
+	RCU_INIT_POINTER(port->ops, NULL);
 	mutex_unlock(&kagent_ports_lock);
 }
 

@@ -219,18 +219,19 @@ static bool kagent_poll_sleep(struct kagent_queue *queue)
 {
 	struct kagent_rings *rings = queue->rings;
 	struct kagent_session *session = rings->session;
-	bool starved = kagent_tx_starved(queue);
 	u32 space;
 
 	rings->asleep = true;
 	WRITE_ONCE(*rings->krx.flags, NDD_RING_NEED_WAKEUP);
-	if (starved)
-		WRITE_ONCE(*rings->ktx_done.flags, NDD_RING_NEED_WAKEUP);
-	smp_mb();	/* (D) */
+	smp_mb();	/* (D); and the flags were cleared before we ask who waits */
 	if (test_bit(KAGENT_SESSION_BROKEN, &session->flags))
 		return true;
-	if (starved && kagent_ring_ready(&rings->ktx_done))
-		return false;
+	if (kagent_tx_starved(queue)) {
+		WRITE_ONCE(*rings->ktx_done.flags, NDD_RING_NEED_WAKEUP);
+		smp_mb();	/* (D) */
+		if (kagent_ring_ready(&rings->ktx_done))
+			return false;
+	}
 	/* with KRX_FREE full we wait for the process, who kicks when it sends */
 	return !kagent_ring_ready(&rings->krx) ||
 	       !kagent_ring_space(session, &rings->krx_free, "KRX_FREE",

@@ -231,6 +231,8 @@ int kagent_device_opened(struct kagent_port *port, struct iommu_domain *domain)
 		spin_lock_bh(&port->lock);
 		port->device_open = false;
 		spin_unlock_bh(&port->lock);
+		/* an end that came meanwhile waits for the device to close */
+		kagent_port_ask(port, KAGENT_ASK_RETRY);
 	} else {
 		kagent_phase(port, KAGENT_PHASE_TAKE_OPENED);
 	}

@@ -44,7 +44,7 @@ static int kagent_spec(struct kagent_port *port, const struct ndd_take *take,
 			     PFN_DOWN(KAGENT_POOL_IOVA_END - KAGENT_POOL_IOVA) -
 			     KAGENT_PAGES_MAX);
 	struct net_device *dev = kagent_port_dev_hold(port);
-	u32 queues = dev ? dev->num_tx_queues : 1;
+	u32 queues = dev ? min(dev->num_tx_queues, dev->num_rx_queues) : 1;
 	u32 least;
 
 	dev_put(dev);

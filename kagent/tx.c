@@ -8,6 +8,7 @@
  */
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
+#include <linux/tcp.h>
 #include <linux/virtio_net.h>
 
 #include "ring.h"
@@ -22,11 +23,16 @@ static struct netdev_queue *kagent_txq(const struct kagent_queue *queue)
 	return netdev_get_tx_queue(queue->dev, queue->index);
 }
 
+/* What is on its way finds room in KTX_DONE, too: a process that can't return
+ * buffers takes no frames, and does not know that it should kick.
+ */
 static bool kagent_tx_room(struct kagent_rings *rings)
 {
+	u32 away = rings->buf_count - rings->free_count;
 	u32 space;
 
 	return rings->free_count >= KAGENT_TX_ROOM &&
+	       away + KAGENT_TX_ROOM <= rings->ktx_done.size &&
 	       kagent_ring_space(rings->session, &rings->ktx, "KTX", &space) &&
 	       space >= KAGENT_TX_ROOM;
 }
@@ -111,7 +117,8 @@ static bool kagent_tx_offload(const struct sk_buff *skb, struct ndd_desc *desc)
 		desc->flags |= NDD_DESC_NEEDS_CSUM;
 	desc->gso_type = hdr.gso_type;
 	desc->gso_size = __virtio16_to_cpu(true, hdr.gso_size);
-	desc->hdr_len = __virtio16_to_cpu(true, hdr.hdr_len);
+	/* virtio's is a hint: the linear part, whatever is in it */
+	desc->hdr_len = skb_is_gso(skb) ? skb_tcp_all_headers(skb) : 0;
 	desc->csum_start = __virtio16_to_cpu(true, hdr.csum_start);
 	desc->csum_offset = __virtio16_to_cpu(true, hdr.csum_offset);
 	return true;
