@@ -64,10 +64,11 @@ static int e1000_stop(struct pci_dev *pdev, void __iomem *regs)
 	err = readl_poll_timeout(regs + E1000_STATUS, value,
 				 !(value & E1000_STATUS_MASTER_ENABLED),
 				 E1000_POLL_US, E1000_MASTER_WAIT_US);
-	if (err || value == E1000_GONE) {
-		pci_err(pdev, "DMA requests don't end, STATUS %#x\n", value);
-		return value == E1000_GONE ? -ENODEV : -EIO;
-	}
+	if (value == E1000_GONE)
+		return -ENODEV;
+	/* With bus mastering off none can go out any more; the reset drops it. */
+	if (err)
+		pci_warn(pdev, "DMA requests don't end, STATUS %#x\n", value);
 
 	/* A MAC reset in the middle of firmware's MDIO access would disturb the
 	 * PHY. Without an answer the reset has to be risked.

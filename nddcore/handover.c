@@ -85,14 +85,12 @@ static struct file *nddcore_open_group(struct nddcore_port *np,
 				       struct kagent_msg *msg)
 {
 	struct iommu_group *group = iommu_group_get(&np->hold.pdev->dev);
-	struct vfio_device *vdev = nddcore_vfio_device(np);
 	struct file *file;
 	char path[32];
 
-	if (!group || !vdev) {
+	if (!group) {
 		kagent_msg_set(msg, "%s has lost its VFIO device",
 			       kagent_port_name(np->port));
-		iommu_group_put(group);
 		return ERR_PTR(-ENODEV);
 	}
 	snprintf(path, sizeof(path), "/dev/vfio/%d", iommu_group_id(group));
@@ -105,7 +103,7 @@ static struct file *nddcore_open_group(struct nddcore_port *np,
 		return file;
 	}
 	/* Whatever a path may lead to: only the port's own device is handed out. */
-	if (!vfio_file_has_dev(file, vdev)) {
+	if (!nddcore_vfio_has_file(np, file)) {
 		kagent_msg_set(msg, "%s is not the VFIO group of %s", path,
 			       kagent_port_name(np->port));
 		fput(file);

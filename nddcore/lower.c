@@ -74,13 +74,16 @@ int nddcore_lower_link(struct nddcore_port *np, struct net_device *lower,
 		       struct netlink_ext_ack *extack)
 {
 	struct net_device *upper = kagent_port_netdev(np->port);
+	bool up = lower->flags & IFF_UP;
 	int err;
 
-	np->was_up = lower->flags & IFF_UP;
+	/* Of a netdev that comes back, what the one before it was counts. */
+	if (!np->hold.taken && !np->settings.valid)
+		np->was_up = up;
 	/* Going down is what makes IPv6 drop the addresses that it gave itself;
 	 * with the flags set they don't come back.
 	 */
-	if (np->was_up && nddcore_has_addr6(lower))
+	if (up && nddcore_has_addr6(lower))
 		dev_close(lower);
 	lower->flags |= IFF_SLAVE;
 	lower->priv_flags |= NDDCORE_NO_ADDRCONF;
@@ -104,7 +107,7 @@ err_unregister_handler:
 err_clear_flags:
 	lower->flags &= ~IFF_SLAVE;
 	lower->priv_flags &= ~NDDCORE_NO_ADDRCONF;
-	if (np->was_up)
+	if (up)
 		dev_open(lower, NULL);
 	return err;
 }
@@ -260,6 +263,7 @@ void nddcore_adopt_work(struct work_struct *work)
 	/* Another netdev may have come meanwhile: its own work is queued. */
 	if (rtnl_dereference(np->lower) == lower) {
 		nddcore_settings_drop(&np->settings);
+		nddcore_settings_follow(np, lower);
 		if (nddcore_lower_serve(np))
 			netdev_warn(lower, "can't be opened\n");
 	}

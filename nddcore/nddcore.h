@@ -173,6 +173,8 @@ void nddcore_settings_record(struct nddcore_settings *s,
 			     struct net_device *lower);
 void nddcore_settings_apply(struct nddcore_port *np,
 			    struct net_device *lower);
+void nddcore_settings_follow(struct nddcore_port *np,
+			     struct net_device *lower);
 void nddcore_settings_drop(struct nddcore_settings *s);
 
 /* setlink.c */
@@ -195,7 +197,7 @@ int nddcore_restore(struct kagent_port *port);
 
 /* vfio.c */
 extern struct pci_driver nddcore_pci_driver;
-struct vfio_device *nddcore_vfio_device(struct nddcore_port *np);
+bool nddcore_vfio_has_file(struct nddcore_port *np, struct file *file);
 bool nddcore_vfio_is_open(struct nddcore_port *np);
 void nddcore_revoke(struct kagent_port *port);
 void nddcore_kill(struct kagent_port *port);

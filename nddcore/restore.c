@@ -71,6 +71,21 @@ static int nddcore_attach_recorded(struct nddcore_port *np,
 	return err ? -EIO : 0;
 }
 
+/* Unbound, and with an override that is neither ours nor what was there before: an
+ * administrator is about to bind another driver.
+ */
+static bool nddcore_foreign_override(struct nddcore_port *np,
+				     struct pci_dev *pdev)
+{
+	char *now = nddcore_get_override(pdev);
+	bool foreign = np->hold.driver && now && *now &&
+		       strcmp(now, NDDCORE_DRIVER_NAME) &&
+		       (!np->hold.override || strcmp(now, np->hold.override));
+
+	kfree(now);
+	return foreign;
+}
+
 /* nddcore off, override off, in-kernel driver on. Errors of the device and its driver
  * are -EIO: kagent takes others as what they mean to it.
  */
@@ -78,7 +93,8 @@ static int nddcore_swap_back(struct nddcore_port *np, struct pci_dev *pdev)
 {
 	enum nddcore_bound bound = nddcore_bound(np, pdev);
 
-	if (bound == NDDCORE_BOUND_OTHER)
+	if (bound == NDDCORE_BOUND_OTHER ||
+	    (bound == NDDCORE_BOUND_NONE && nddcore_foreign_override(np, pdev)))
 		return -EPERM;
 	if (bound == NDDCORE_BOUND_SELF) {
 		WRITE_ONCE(np->releasing, true);
@@ -135,6 +151,7 @@ static int nddcore_serve_again(struct nddcore_port *np, struct pci_dev *pdev)
 	kagent_phase(np->port, KAGENT_PHASE_END_UP);
 
 	rtnl_lock();
+	nddcore_settings_follow(np, lower);
 	if (rtnl_dereference(np->lower) != lower && !np->detached)
 		err = -EAGAIN;	/* it has gone again meanwhile */
 	else if (!np->detached && nddcore_lower_serve(np))

@@ -143,7 +143,8 @@ void nddcore_settings_record(struct nddcore_settings *s,
 {
 	ASSERT_RTNL();
 	nddcore_settings_drop(s);
-	s->net = get_net(dev_net(lower));
+	/* One that is being destroyed leaves its netdevs to the first. */
+	s->net = maybe_get_net(dev_net(lower)) ?: get_net(&init_net);
 	strscpy(s->link.name, lower->name, sizeof(s->link.name));
 	s->link.tx_queue_len = lower->tx_queue_len;
 	s->link.group = lower->group;
@@ -166,6 +167,29 @@ void nddcore_settings_drop(struct nddcore_settings *s)
 	memset(s, 0, sizeof(*s));
 }
 
+static void nddcore_set_mtu_mac(struct net_device *lower, unsigned int mtu,
+				const u8 *mac)
+{
+	if (lower->mtu != mtu)
+		nddcore_warn(lower, "MTU", dev_set_mtu(lower, mtu));
+	nddcore_warn(lower, "address", nddcore_set_lower_mac(lower, mac));
+}
+
+/**
+ * nddcore_settings_follow - MTU and MAC of a lower become ndd0's
+ * @np: port, which may have lost its ndd0
+ * @lower: netdev that is about to be served
+ *
+ * Under rtnl: what of ndd0 changed since nddcore_settings_apply().
+ */
+void nddcore_settings_follow(struct nddcore_port *np, struct net_device *lower)
+{
+	const struct net_device *upper = kagent_port_netdev(np->port);
+
+	if (upper)
+		nddcore_set_mtu_mac(lower, upper->mtu, upper->dev_addr);
+}
+
 /* What needs rtnl and nothing else. */
 static void nddcore_settings_set(struct nddcore_settings *s,
 				 struct net_device *lower,
@@ -178,9 +202,7 @@ static void nddcore_settings_set(struct nddcore_settings *s,
 		ether_addr_copy(s->mac, upper->dev_addr);
 		s->link.up = netif_running(upper);
 	}
-	if (lower->mtu != s->mtu)
-		nddcore_warn(lower, "MTU", dev_set_mtu(lower, s->mtu));
-	nddcore_warn(lower, "address", nddcore_set_lower_mac(lower, s->mac));
+	nddcore_set_mtu_mac(lower, s->mtu, s->mac);
 	if (!s->valid)
 		return;
 	if ((lower->wanted_features ^ s->wanted) & lower->hw_features) {

@@ -27,6 +27,7 @@
  * @bar: the register BAR
  * @domain: the port's own, while open
  * @owner: thread group that opened the device
+ * @last: thread group that opened it last, or tried to; under dev_set->lock
  * @open: between open_device and close_device; under dev_set->lock
  * @revoked: cut off: every call fails
  * @paused: VFIO's low power entry holds the BARs unmapped
@@ -39,6 +40,7 @@ struct nddcore_vfio {
 	int bar;
 	struct iommu_domain *domain;
 	struct pid *owner;
+	struct pid *last;
 	bool open;
 	bool revoked;
 	bool paused;
@@ -67,6 +69,11 @@ static int nddcore_vfio_open(struct vfio_device *core_vdev)
 	struct pci_dev *pdev = nv->core.pdev;
 	int err;
 
+	put_pid(nv->last);
+	nv->last = get_pid(task_tgid(current));
+	/* On its way back there is nothing to open. */
+	if (READ_ONCE(nv->np->releasing))
+		return -EACCES;
 	err = vfio_pci_core_enable(&nv->core);
 	if (err)
 		return err;
@@ -226,12 +233,22 @@ static int nddcore_vfio_mmap(struct vfio_device *core_vdev,
 	return vfio_pci_core_mmap(core_vdev, vma);
 }
 
-/* The driver core waits for the device: at once, then every ten seconds. */
+/* The driver core waits for the device: at once, then every ten seconds. While
+ * restore() waits the port's own work can kill nobody, and before 6.5 a process that
+ * opens the device again and again keeps it waiting: ten seconds are no accident.
+ */
 static void nddcore_vfio_request(struct vfio_device *core_vdev,
 				 unsigned int count)
 {
-	kagent_device_wanted(nddcore_vfio_of(core_vdev)->np->port,
-			     NDD_REASON_ADMIN);
+	struct nddcore_vfio *nv = nddcore_vfio_of(core_vdev);
+
+	kagent_device_wanted(nv->np->port, NDD_REASON_ADMIN);
+	if (!count || !READ_ONCE(nv->np->releasing))
+		return;
+	mutex_lock(&core_vdev->dev_set->lock);
+	if (nv->last)
+		kill_pid(nv->last, SIGKILL, 1);
+	mutex_unlock(&core_vdev->dev_set->lock);
 }
 
 /* No .device_feature: power states and tokens are not the process's business. */
@@ -340,6 +357,7 @@ static void nddcore_remove(struct pci_dev *pdev)
 	/* Waits for the last descriptor, asking by .request. */
 	vfio_pci_core_unregister_device(&nv->core);
 	nddcore_vfio_set(np, NULL);
+	put_pid(nv->last);
 	nddcore_vfio_show_resets(nv, pdev);
 	vfio_put_device(&nv->core.vdev);
 	if (!READ_ONCE(np->releasing))
@@ -363,19 +381,20 @@ struct pci_driver nddcore_pci_driver = {
 };
 
 /**
- * nddcore_vfio_device - the port's VFIO device
+ * nddcore_vfio_has_file - is this VFIO group that of the port's device?
  * @np: port in the middle of take()
+ * @file: opened from /dev/vfio
  *
- * Return: NULL if it isn't bound to nddcore.
+ * Return: false, too, if the device isn't bound to nddcore any more.
  */
-struct vfio_device *nddcore_vfio_device(struct nddcore_port *np)
+bool nddcore_vfio_has_file(struct nddcore_port *np, struct file *file)
 {
-	struct vfio_device *vdev;
+	bool has;
 
 	mutex_lock(&np->vfio_lock);
-	vdev = np->vfio ? &np->vfio->core.vdev : NULL;
+	has = np->vfio && vfio_file_has_dev(file, &np->vfio->core.vdev);
 	mutex_unlock(&np->vfio_lock);
-	return vdev;
+	return has;
 }
 
 /**
