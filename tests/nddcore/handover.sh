@@ -174,14 +174,13 @@ modprobe vfio_pci
 # what an administrator who wants the NIC for another use does
 echo vfio-pci >$DEVICE/driver_override
 echo $PORT >/sys/bus/pci/drivers/nddcore/unbind
-wait_for 5 sh -c "[ -e $DEVICE/driver ]"
-echo $PORT >$DEVICE/driver/unbind
-echo vfio-pci >$DEVICE/driver_override
+check wait_for 5 mode_is unbound
+check [ "$(cat $DEVICE/driver_override)" = vfio-pci ]
 echo $PORT >/sys/bus/pci/drivers/vfio-pci/bind
 check [ "$(driver)" = vfio-pci ]
 sleep 3
 check [ "$(driver)" = vfio-pci ]
-step "mode $(mode)"
+check mode_is unbound
 check rmmod nddcore
 check modprobe nddcore
 echo $PORT >/sys/bus/pci/drivers/vfio-pci/unbind
@@ -199,6 +198,48 @@ echo 1 >/sys/bus/pci/rescan
 back
 check rmmod nddcore
 check modprobe nddcore
+back
+case_end
+
+# The end of the device that was lost is not taken for the end of the one that comes in its place.
+case_begin removed_while_lost 60
+announce 'can.t be bound again'
+hold ./holder unopened $PORT
+read -r start end _ <$DEVICE/resource
+check modprobe blockbar start=$start size=$((end - start + 1))
+kill -9 $holder
+check wait_for 5 mode_is lost
+echo 1 >$DEVICE/remove
+check wait_for 10 mode_is none
+check rmmod blockbar
+echo 1 >/sys/bus/pci/rescan
+back
+check tc qdisc add dev eth0 clsact
+refuse 'traffic control' ./holder take $PORT
+check tc qdisc del dev eth0 clsact
+hold ./holder take $PORT
+kill -9 $holder
+back
+sleep 0.5
+check mode_is direct
+case_end
+
+# What is set on ndd0 at any moment of a restore is what the lower has in the end.
+case_begin set_while_it_comes_back 90
+(while [ ! -e /run/lab/enough ]; do
+	for last in a b c; do ip link set ndd0 address 52:54:00:00:01:0$last mtu 140$((RANDOM % 10)); done
+done) &
+setter=$!
+for i in 1 2 3 4 5 6; do
+	hold ./holder take $PORT
+	kill -9 $holder
+	check wait_for 20 mode_is direct
+done
+touch /run/lab/enough
+wait $setter
+check [ "$(cat /sys/class/net/eth0/mtu)" = "$(cat /sys/class/net/ndd0/mtu)" ]
+check [ "$(cat /sys/class/net/eth0/address)" = "$(cat /sys/class/net/ndd0/address)" ]
+check ip link set ndd0 address 52:54:00:00:00:00 mtu 1500
 back
 case_end
 

@@ -6,9 +6,9 @@
 //   holder forked PORT          as take; then a child that has inherited everything stays, its pid in /run/lab/child
 //   holder checks PORT          try what the VFIO device must refuse, and what VFIO mappings must not change; give back
 //   holder armed PORT PHYS      point the receive ring at that physical address and arm it, start, sleep
+//   holder info PORT            open the node, wait until nddcore has been unloaded, and ask the node what it is
 //   holder canary               keep two pages: receive descriptors, and the page that they point at; print the
-//   physical
-//                               address of the first, and "changed" once one of them is not what it was
+//                               physical address of the first, and "changed" once one of them is not what it was
 //
 // PORT is a PCI address. Failures go to stderr; exit status 1.
 #include <unistd.h>
@@ -305,6 +305,18 @@ void run_unopened(const std::string& port) {
   sleep_for_good();
 }
 
+// Asks the node after the module behind the port has gone.
+void run_info(const std::string& port) {
+  const int node = held::open_node(port);
+  say("ready");
+  while (access("/sys/module/nddcore", F_OK) == 0) usleep(10'000);
+  usleep(200'000);
+  ndd_info info{};
+  info.argsz = sizeof(info);
+  check(ioctl(node, NDD_GET_INFO, &info), "NDD_GET_INFO");
+  std::printf("info: mode %u, driver '%s'\n", info.mode, reinterpret_cast<const char*>(info.driver));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -314,6 +326,10 @@ int main(int argc, char** argv) {
   if (command == "forked" && argc == 3) run_forked(arguments[2]);
   if (command == "unopened" && argc == 3) run_unopened(arguments[2]);
   if (command == "armed" && argc == 4) run_armed(arguments[2], std::strtoull(arguments[3], nullptr, 0));
+  if (command == "info" && argc == 3) {
+    run_info(arguments[2]);
+    return 0;
+  }
   if (command == "canary" && argc == 2) run_canary();
   if (command == "checks" && argc == 3) {
     run_checks(arguments[2]);

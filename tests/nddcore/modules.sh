@@ -11,6 +11,16 @@ needed() { # all three are in use
 	refuse 'in use' modprobe -r nddcore
 }
 
+# after an end of ndd0; the far side stays
+create_ndd0_again() {
+	check ip link set eth0 down
+	check ip addr flush dev eth0
+	check ip link add link eth0 name ndd0 type ndd
+	check ip addr add 10.0.0.1/24 dev ndd0
+	check ip link set ndd0 up
+	check wait_for 15 pings
+}
+
 case_begin direct 60
 create_ndd0
 refuse 'in use by: nddcore' rmmod kagent
@@ -97,6 +107,17 @@ back
 exec {node}>&-
 case_end
 
+# A node that is still open leads to a port that is gone, and whose provider is.
+case_begin a_node_without_ndd0
+hold ./holder info $PORT
+check ip link del ndd0
+check rmmod nddcore
+check wait_for 5 grep -q 'info: ' $HOLDER_OUT
+cat $HOLDER_OUT
+check modprobe nddcore
+create_ndd0_again
+case_end
+
 case_begin all_of_it 60
 check rmmod nddcore
 check rmmod kagent
@@ -104,12 +125,7 @@ check [ ! -e /sys/class/net/ndd0 ]
 check [ ! -e /dev/ndd/$PORT ]
 check ip link set eth0 up
 check modprobe nddcore
-check ip link set eth0 down
-check ip addr flush dev eth0
-check ip link add link eth0 name ndd0 type ndd
-check ip addr add 10.0.0.1/24 dev ndd0
-check ip link set ndd0 up
-check wait_for 15 pings
+create_ndd0_again
 hold ./holder take $PORT
 check mode_is tunnel
 kill -9 $holder

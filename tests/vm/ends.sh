@@ -196,6 +196,26 @@ else
 fi
 case_end
 
+# ndd0 goes while the kernel is in the middle of sending over it
+case_begin deleted_at_full_load 120
+for round in 1 2 3 4 5 6; do
+	took ./ends serve
+	check wait_for 5 pings
+	./frames ndd0 $FAR_MAC 0x9999 1514 10000000 >/dev/null 2>&1 &
+	sender=$!
+	nap 0.4
+	check ip link del ndd0
+	check wait_for 10 gone $app
+	check wait_for 5 gone $sender
+	wait_for 10 [ "$(netdev_of 03)" = eth0 ] || fail "no eth0 after round $round"
+	check wait_for 10 sh -c '[ $((0x$(cut -c3- /sys/class/net/eth0/flags) & 0x800)) = 0 ]'
+	check ip link add link eth0 name ndd0 type ndd
+	check ip addr add 10.0.0.1/24 dev ndd0
+	check ip link set ndd0 up
+	check wait_for 15 pings
+done
+case_end
+
 case_begin no_root_and_no_memlock
 check chmod 0600 /dev/ndd/$PORT
 check chown root:root /dev/ndd/$PORT

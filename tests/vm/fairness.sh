@@ -6,15 +6,21 @@
 case_begin both_saturated
 create_ndd0
 start_app flooding ./flood ndd0 $FAR_MAC
-# one sender, as there are two CPUs: what is measured is the share of the port, not of the CPUs
-./frames ndd0 $FAR_MAC 0x9999 60 10000000 &
-sender=$!
+# A CPU for the application and three for senders, of which one alone can't fill its share: what is measured is the
+# share of the port, not of the CPUs.
+senders=""
+for cpu in 1 2 3; do
+	taskset -c $cpu ./frames ndd0 $FAR_MAC 0x9999 60 10000000 &
+	senders="$senders $!"
+done
 sleep 1
-app_before=$(stat_of nic_app_tx_frames) kernel_before=$(stat_of ktx_frames) wakeups=$(stat_of ktx_wakeups) start=$(now_us)
+requeues() { tc -s qdisc show dev ndd0 | sed -n 's/.*requeues \([0-9]*\)).*/\1/p' | head -n 1; }
+requeues_before=$(requeues) app_before=$(stat_of nic_app_tx_frames) kernel_before=$(stat_of ktx_frames) wakeups=$(stat_of ktx_wakeups) start=$(now_us)
 sleep 5
 app_after=$(stat_of nic_app_tx_frames) kernel_after=$(stat_of ktx_frames) end=$(now_us)
-step "kernel's queue was full and woken $(($(stat_of ktx_wakeups) - wakeups)) times, backup thread served $(stat_of nic_backup_services)"
-kill $sender
+step "the kernel's frames had to wait $(($(requeues) - requeues_before)) times and woke the process" \
+	"$(($(stat_of ktx_wakeups) - wakeups)) times; backup thread served $(stat_of nic_backup_services)"
+kill $senders
 of_app=$((app_after - app_before)) of_kernel=$((kernel_after - kernel_before))
 step "in $(((end - start) / 1000)) ms: application $of_app frames, kernel $of_kernel:" \
 	"$((of_app * 100 / (of_app + of_kernel))) % and $((of_kernel * 100 / (of_app + of_kernel))) %"
