@@ -272,6 +272,24 @@ check wait_for 5 sh -c "! kill -0 $holder"
 echo none >/sys/power/pm_test
 case_end
 
+# A lower that was up before it was one is up after it, though its driver has gone and come meanwhile.
+case_begin the_lower_stays_up 60
+check ip link del ndd0
+check ip link set eth0 up
+check ip addr flush dev eth0
+check ip link add link eth0 name ndd0 type ndd
+check ip addr add 10.0.0.1/24 dev ndd0
+check ip link set ndd0 up
+check wait_for 15 pings
+hold ./holder take $PORT
+kill -9 $holder
+back
+check ip link del ndd0
+check grep -q 'eth0:.*[<,]UP' <(ip -o link show dev eth0)
+check ip link set eth0 down
+create_ndd0
+case_end
+
 case_begin nothing_left
 check ip link del ndd0
 check wait_for 5 rmmod nddcore

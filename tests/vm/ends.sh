@@ -207,7 +207,7 @@ for round in 1 2 3 4 5 6; do
 	check ip link del ndd0
 	check wait_for 10 gone $app
 	check wait_for 5 gone $sender
-	wait_for 10 [ "$(netdev_of 03)" = eth0 ] || fail "no eth0 after round $round"
+	wait_for 10 eval '[ "$(netdev_of 03)" = eth0 ]' || fail "no eth0 after round $round"
 	check wait_for 10 sh -c '[ $((0x$(cut -c3- /sys/class/net/eth0/flags) & 0x800)) = 0 ]'
 	check ip link add link eth0 name ndd0 type ndd
 	check ip addr add 10.0.0.1/24 dev ndd0
