@@ -57,12 +57,7 @@ back
 case_end
 
 case_begin driver_cannot_probe 60
-announce 'can.t be bound again'
-hold ./holder unopened $PORT
-read -r start end _ <$DEVICE/resource
-check modprobe blockbar start=$start size=$((end - start + 1))
-kill -9 $holder
-check wait_for 5 mode_is lost
+lose
 sleep 2.5
 check mode_is lost
 check rmmod blockbar
@@ -203,12 +198,7 @@ case_end
 
 # The end of the device that was lost is not taken for the end of the one that comes in its place.
 case_begin removed_while_lost 60
-announce 'can.t be bound again'
-hold ./holder unopened $PORT
-read -r start end _ <$DEVICE/resource
-check modprobe blockbar start=$start size=$((end - start + 1))
-kill -9 $holder
-check wait_for 5 mode_is lost
+lose
 echo 1 >$DEVICE/remove
 check wait_for 10 mode_is none
 check rmmod blockbar

@@ -61,12 +61,7 @@ back
 case_end
 
 case_begin lost 60
-announce 'can.t be bound again'
-hold ./holder unopened $PORT
-read -r start end _ <$DEVICE/resource
-check modprobe blockbar start=$start size=$((end - start + 1))
-kill -9 $holder
-check wait_for 5 mode_is lost
+lose
 refuse 'in use' rmmod nddcore
 refuse 'in use' rmmod kagent
 refuse 'in use' rmmod e1000e

@@ -33,6 +33,17 @@ hold() {
 
 taken() { [ "$(driver)" = nddcore ] && [ -z "$(lower)" ]; }
 
+# lose: the port is lost, its registers are somebody else's until `rmmod blockbar`
+lose() {
+	local start end
+	announce 'can.t be bound again'
+	hold ./holder unopened $PORT
+	read -r start end _ <$DEVICE/resource
+	check modprobe blockbar start=$start size=$((end - start + 1))
+	kill -9 $holder
+	check wait_for 5 mode_is lost
+}
+
 # back: the in-kernel driver serves ndd0 again
 back() {
 	check wait_for 20 mode_is direct
