@@ -17,7 +17,8 @@ double microseconds(std::uint64_t ns) { return static_cast<double>(ns) / 1000; }
 
 const char* path_name(const Options& options) {
   if (!options.udp.empty()) return "udp";
-  return options.raw.empty() ? "udd" : "raw";
+  if (!options.raw.empty()) return "raw";
+  return options.port_options.backup_after ? "udd" : "udd_alone";
 }
 
 std::string to_text(const Result& result) {
