@@ -163,6 +163,7 @@ def _per_kernel(kernel, modules, add_modules):
 def vm_test(
         name,
         kernels = ["6.1", "6.12"],
+        full_kernels = [],
         modules = [],
         add_modules = [],
         nics = ["e1000e", "e1000e"],
@@ -174,6 +175,7 @@ def vm_test(
     Args:
       name: base name
       kernels: which kernels to run on
+      full_kernels: those of them that only the long tier runs on
       modules: base labels of modules to load
       add_modules: base labels of modules that cases load themselves
       nics: QEMU devices, back to back in pairs
@@ -186,7 +188,7 @@ def vm_test(
             name = suffixed(":" + name, kernel)[1:],
             nics = nics,
             # the lab has its own, better time limits than bazel
-            tags = tags + ["cpu:2" if busy else "cpu:1", "vm"],
+            tags = tags + ["cpu:2" if busy else "cpu:1", "vm"] + (["full"] if kernel in full_kernels else []),
             timeout = "eternal",
             **dict(kwargs, **_per_kernel(kernel, modules, add_modules))
         )

@@ -77,7 +77,7 @@ case_begin in_the_middle_of_takes 120
 	sleep 0.$((RANDOM % 4))
 done) >/run/lab/unloads &
 unloader=$!
-end=$((SECONDS + 20))
+end=$((SECONDS + 12))
 while [ $SECONDS -lt $end ]; do
 	timeout -s KILL "0.$((RANDOM % 5 + 1))" ./holder take $PORT
 done >/run/lab/takes 2>&1 </dev/null
@@ -86,7 +86,7 @@ wait $unloader
 step "$(grep -c ready /run/lab/takes) takes, $(grep -c refused /run/lab/takes) refused;" \
 	"nddcore unloaded $(grep -c unloaded /run/lab/unloads) times"
 sort /run/lab/takes | uniq -c
-check [ "$(grep -c unloaded /run/lab/unloads)" -gt 3 ]
+check [ "$(grep -c unloaded /run/lab/unloads)" -gt 1 ]
 check [ "$(grep -c ready /run/lab/takes)" -gt 3 ]
 check [ "$(grep -c failed /run/lab/unloads)" = 0 ]
 back
