@@ -54,10 +54,10 @@ case_end
 
 [ "$CYCLES" = 0 ] && exit
 
-# memory that nobody has: free, and what the kernel would give back at once
+# memory that nobody has: free, in the lists of single CPUs, and what the kernel gives back when asked
 free_kb() {
 	echo 3 >/proc/sys/vm/drop_caches
-	awk '/^(MemFree):/ { sum += $2 } END { print sum }' /proc/meminfo
+	awk '/^MemFree:/ { kb += $2 } /^ +count:/ { kb += 4 * $2 } END { print kb }' /proc/meminfo /proc/zoneinfo
 }
 
 one_cycle() {
