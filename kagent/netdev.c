@@ -150,17 +150,21 @@ void kagent_tunnel_close(struct net_device *dev)
 	netif_set_real_num_queues(dev, dev->num_tx_queues, dev->num_rx_queues);
 }
 
+static netdev_tx_t kagent_xmit_drop(struct net_device *dev, struct sk_buff *skb)
+{
+	dev_core_stats_tx_dropped_inc(dev);
+	dev_kfree_skb_any(skb);
+	return NETDEV_TX_OK;
+}
+
 static netdev_tx_t kagent_xmit_direct(struct kagent_port *port,
 				      struct net_device *dev,
 				      struct sk_buff *skb)
 {
 	const struct kagent_provider_ops *ops = rcu_dereference_bh(port->ops);
 
-	if (unlikely(!ops)) {
-		dev_core_stats_tx_dropped_inc(dev);
-		dev_kfree_skb_any(skb);
-		return NETDEV_TX_OK;
-	}
+	if (unlikely(!ops))
+		return kagent_xmit_drop(dev, skb);
 	dev_sw_netstats_tx_add(dev, skb_is_gso(skb) ?
 			       max_t(u16, skb_shinfo(skb)->gso_segs, 1) : 1,
 			       skb->len);
@@ -178,13 +182,11 @@ static netdev_tx_t kagent_start_xmit(struct sk_buff *skb,
 	if (likely(READ_ONCE(port->queue_open))) {
 		if (READ_ONCE(port->mode) == NDD_MODE_DIRECT)
 			return kagent_xmit_direct(port, dev, skb);
-		if (priv->tunnel && likely(priv->queues[index].rings))
-			return kagent_tx(&priv->queues[index], skb);
 		if (priv->tunnel) {
+			if (likely(priv->queues[index].rings))
+				return kagent_tx(&priv->queues[index], skb);
 			/* a socket past the qdisc chose its queue in another mode */
-			dev_core_stats_tx_dropped_inc(dev);
-			dev_kfree_skb_any(skb);
-			return NETDEV_TX_OK;
+			return kagent_xmit_drop(dev, skb);
 		}
 	}
 

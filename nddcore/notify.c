@@ -26,15 +26,20 @@ static struct nddcore_port *nddcore_port_of_lower(struct net_device *lower)
 	return rtnl_dereference(lower->rx_handler_data);
 }
 
+/* The port of the device behind a netdev, with a reference, or NULL. */
+static struct kagent_port *nddcore_find_port(const struct net_device *lower)
+{
+	struct pci_dev *pdev = nddcore_lower_pdev(lower);
+
+	return pdev ? kagent_port_find(pci_name(pdev)) : NULL;
+}
+
 /* A netdev is about to be registered: will it be the lower of a port that has none? */
 static void nddcore_registering(struct net_device *lower)
 {
-	struct pci_dev *pdev = nddcore_lower_pdev(lower);
-	struct kagent_port *port = NULL;
+	struct kagent_port *port = nddcore_find_port(lower);
 	struct nddcore_port *np;
 
-	if (pdev)
-		port = kagent_port_find(pci_name(pdev));
 	if (!port)
 		return;
 	np = nddcore_port_of(port);
@@ -46,13 +51,10 @@ static void nddcore_registering(struct net_device *lower)
 
 static void nddcore_registered(struct net_device *lower)
 {
-	struct pci_dev *pdev = nddcore_lower_pdev(lower);
-	struct kagent_port *port = NULL;
+	struct kagent_port *port = nddcore_find_port(lower);
 	struct nddcore_port *np;
 	int err;
 
-	if (pdev)
-		port = kagent_port_find(pci_name(pdev));
 	if (!port)
 		return;
 	if (!kagent_port_netdev(port))
