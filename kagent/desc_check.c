@@ -108,7 +108,7 @@ static bool add(struct kagent_frame *frame, const struct ndd_desc *desc,
 
 	if (!piece_ok(desc, pool, reason))
 		return false;
-	if (first == frame->open || frame->count == KAGENT_PIECES_MAX) {
+	if (first == frame->open || frame->count == NDD_PIECES_MAX) {
 		*reason = KAGENT_DROP_CHAIN;
 		return false;
 	}

@@ -19,11 +19,6 @@
 extern "C" {
 #endif
 
-/* Pieces of one frame: as many page frags as an skb has (MAX_SKB_FRAGS). They
- * hold NDD_FRAME_MAX octets: 17 * 4096 = 69632.
- */
-#define KAGENT_PIECES_MAX	17
-
 /* Why a frame or an entry was dropped. Names: kagent_drop_name(). */
 enum kagent_drop {
 	KAGENT_DROP_SHORT,	/* frame below NDD_FRAME_MIN, or empty piece */
@@ -72,7 +67,7 @@ struct kagent_frame {
 	bool skip;
 	enum kagent_drop reason;
 	struct ndd_desc first;
-	struct kagent_piece piece[KAGENT_PIECES_MAX + 1];
+	struct kagent_piece piece[NDD_PIECES_MAX + 1];
 };
 
 /**

@@ -136,6 +136,7 @@ int kagent_rings_create(struct kagent_session *session,
 		.nic_pages = spec->nic_pages,
 		.state_pages = spec->state_pages,
 		.pool_iova = KAGENT_POOL_IOVA,
+		.exchange_bufs = spec->exchange_bufs,
 	};
 	session->health = session->ctrl + at.health;
 	session->config = session->ctrl + at.config;

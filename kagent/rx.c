@@ -20,7 +20,7 @@
 /* Linear part of the others: no header we know of is longer. */
 #define KAGENT_RX_HEAD	256
 
-static_assert(KAGENT_PIECES_MAX * NDD_BUF_SIZE >= NDD_FRAME_MAX);
+static_assert(NDD_PIECES_MAX * NDD_BUF_SIZE >= NDD_FRAME_MAX);
 static_assert(MAX_SKB_FRAGS * PAGE_SIZE >= NDD_FRAME_MAX - KAGENT_RX_HEAD);
 
 static struct sk_buff *kagent_rx_alloc(struct kagent_queue *queue, u32 len)

@@ -67,6 +67,7 @@ kagent_session_create(struct kagent_port *port,
 	session->queues = spec->queues;
 	session->ring_size = spec->ring_size;
 	session->kernel_bufs = spec->kernel_bufs;
+	session->exchange_bufs = spec->exchange_bufs;
 
 	session->owners = kvzalloc(spec->buf_count, GFP_KERNEL_ACCOUNT);
 	session->ktx_len = kvcalloc(spec->buf_count, sizeof(u32),

@@ -99,6 +99,7 @@ struct kagent_session {
 	struct pid *owner;
 	u8 *owners;		/* view.owner */
 	u32 kernel_bufs;
+	u32 exchange_bufs;
 	u32 ring_size;
 	struct mutex map_lock;		/* one map or unmap at a time */
 	struct iommu_domain *domain;	/* map_lock; pool is mapped there */
@@ -133,6 +134,7 @@ struct kagent_session_spec {
 	u32 ring_size;
 	u32 buf_count;
 	u32 kernel_bufs;
+	u32 exchange_bufs;
 	u32 nic_pages;
 	u32 state_pages;
 	struct ndd_watch watch;

@@ -16,8 +16,10 @@
 #define KAGENT_BUFS_DEFAULT	4096
 /* Of the pool, for KTX, by default. */
 #define KAGENT_KERNEL_SHARE	4
+/* Likewise, in stock for exchange. */
+#define KAGENT_EXCHANGE_SHARE	4
 /* Three of the largest frames, for each queue. */
-#define KAGENT_KERNEL_MIN	(3 * KAGENT_PIECES_MAX)
+#define KAGENT_KERNEL_MIN	(3 * DIV_ROUND_UP(NDD_FRAME_MAX, NDD_BUF_SIZE))
 /* 16 MiB each of descriptor rings and of state */
 #define KAGENT_PAGES_MAX	4096
 
@@ -59,11 +61,15 @@ static int kagent_spec(struct kagent_port *port, const struct ndd_take *take,
 	};
 	spec->kernel_bufs = take->kernel_bufs ?:
 			    spec->buf_count / KAGENT_KERNEL_SHARE;
+	if (spec->features & NDD_F_EXCHANGE)
+		spec->exchange_bufs = take->exchange_bufs ?:
+				      spec->buf_count / KAGENT_EXCHANGE_SHARE;
 	/* as many for each queue */
 	spec->kernel_bufs -= spec->kernel_bufs % spec->queues;
+	spec->exchange_bufs -= spec->exchange_bufs % spec->queues;
 	least = spec->queues * KAGENT_KERNEL_MIN;
 
-	if (take->flags || take->reserved0 ||
+	if (take->flags ||
 	    memchr_inv(take->reserved, 0, sizeof(take->reserved)))
 		kagent_msg_set(msg, "%s: a flag or reserved field of struct ndd_take is not 0",
 			       port->name);
@@ -84,6 +90,14 @@ static int kagent_spec(struct kagent_port *port, const struct ndd_take *take,
 			       "%s: kernel_bufs %u must be %u at least, and less than buf_count %u",
 			       port->name, spec->kernel_bufs, least,
 			       spec->buf_count);
+	else if (take->exchange_bufs && !(spec->features & NDD_F_EXCHANGE))
+		kagent_msg_set(msg, "%s: exchange_bufs without NDD_F_EXCHANGE",
+			       port->name);
+	else if (spec->exchange_bufs >= spec->buf_count - spec->kernel_bufs)
+		kagent_msg_set(msg,
+			       "%s: exchange_bufs %u and kernel_bufs %u must be less than buf_count %u together",
+			       port->name, spec->exchange_bufs,
+			       spec->kernel_bufs, spec->buf_count);
 	else if (spec->nic_pages > KAGENT_PAGES_MAX ||
 		 spec->state_pages > KAGENT_PAGES_MAX)
 		kagent_msg_set(msg, "%s: nic_pages %u or state_pages %u is more than %u",
@@ -199,6 +213,7 @@ static void kagent_answer(const struct kagent_session *session,
 	take->ring_size = session->ring_size;
 	take->buf_count = session->view.buf_count;
 	take->kernel_bufs = session->kernel_bufs;
+	take->exchange_bufs = session->exchange_bufs;
 	take->watch = session->watch;
 	take->ctrl_size = (u64)session->ctrl_pages.count * PAGE_SIZE;
 	take->state_size = (u64)session->state_pages.count * PAGE_SIZE;

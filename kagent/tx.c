@@ -16,7 +16,7 @@
 #include "trace.h"
 
 /* The queue is stopped when the largest frame would not fit any more. */
-#define KAGENT_TX_ROOM	KAGENT_PIECES_MAX
+#define KAGENT_TX_ROOM	DIV_ROUND_UP(NDD_FRAME_MAX, NDD_BUF_SIZE)
 
 static struct netdev_queue *kagent_txq(const struct kagent_queue *queue)
 {

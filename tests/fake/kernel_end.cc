@@ -99,7 +99,11 @@ KernelEnd::KernelEnd(const Options& options)
                 .kernel_bufs = options.kernel_buffers,
                 .nic_pages = options.nic_pages,
                 .state_pages = static_cast<std::uint32_t>((options.state_size + kPageSize - 1) / kPageSize),
-                .pool_iova = kPoolIova};
+                .pool_iova = kPoolIova,
+                .window_iova = 0,
+                .window_size = 0,
+                .exchange_bufs = 0,
+                .reserved = 0};
   std::array<ndd_ring_layout, NDD_RINGS> rings{};
   for (unsigned i = 0; i < NDD_RINGS; ++i) {
     const bool descriptors = i == NDD_RING_KTX || i == NDD_RING_KRX;

@@ -65,12 +65,12 @@ TEST_F(DescCheck, AFrameInOnePiece) {
 }
 
 TEST_F(DescCheck, AFrameInAsManyPiecesAsThereMayBe) {
-  for (std::uint32_t i = 0; i < KAGENT_PIECES_MAX - 1; ++i) {
+  for (std::uint32_t i = 0; i < NDD_PIECES_MAX - 1; ++i) {
     ASSERT_EQ(add(desc(i, 100, i == 0 ? NDD_DESC_FIRST : 0)), KAGENT_MORE);
   }
-  ASSERT_EQ(add(desc(KAGENT_PIECES_MAX - 1, 100, NDD_DESC_LAST)), KAGENT_FRAME);
-  EXPECT_EQ(frame_.count, static_cast<unsigned>(KAGENT_PIECES_MAX));
-  EXPECT_EQ(frame_.len, 100u * KAGENT_PIECES_MAX);
+  ASSERT_EQ(add(desc(NDD_PIECES_MAX - 1, 100, NDD_DESC_LAST)), KAGENT_FRAME);
+  EXPECT_EQ(frame_.count, static_cast<unsigned>(NDD_PIECES_MAX));
+  EXPECT_EQ(frame_.len, 100u * NDD_PIECES_MAX);
 }
 
 TEST_F(DescCheck, ShortestAndLongest) {
@@ -157,10 +157,10 @@ TEST_F(DescCheck, ChainsThatDoNotPair) {
 }
 
 TEST_F(DescCheck, ChainTooLong) {
-  for (std::uint32_t i = 0; i < KAGENT_PIECES_MAX; ++i) {
+  for (std::uint32_t i = 0; i < NDD_PIECES_MAX; ++i) {
     ASSERT_EQ(add(desc(i, 100, i == 0 ? NDD_DESC_FIRST : 0)), KAGENT_MORE);
   }
-  expect_drop(desc(20, 100, 0), KAGENT_DROP_CHAIN, KAGENT_PIECES_MAX + 1);
+  expect_drop(desc(20, 100, 0), KAGENT_DROP_CHAIN, NDD_PIECES_MAX + 1);
   for (int i = 0; i < 1000; ++i) {
     ASSERT_EQ(add(desc(3, 100, 0)), KAGENT_SKIP);
     kagent_frame_reset(&frame_);
@@ -263,7 +263,7 @@ TEST_F(DescCheck, Storm) {
     d.gso_type = static_cast<__u8>(pick({0, 0, 1, 3, 4}));
     d.gso_size = static_cast<__u16>(random());
     const kagent_verdict verdict = add(d);
-    ASSERT_LE(frame_.count, KAGENT_PIECES_MAX + 1u);
+    ASSERT_LE(frame_.count, NDD_PIECES_MAX + 1u);
     std::uint64_t sum = 0;
     for (std::uint32_t p = 0; p < frame_.count; ++p) {
       ASSERT_LT(frame_.piece[p].index, kBufs);
@@ -279,7 +279,7 @@ TEST_F(DescCheck, Storm) {
       ASSERT_EQ(frame_.len, sum);
       ASSERT_GE(frame_.len, static_cast<unsigned>(NDD_FRAME_MIN));
       ASSERT_LE(frame_.len, static_cast<unsigned>(NDD_FRAME_MAX));
-      ASSERT_LE(frame_.count, static_cast<unsigned>(KAGENT_PIECES_MAX));
+      ASSERT_LE(frame_.count, static_cast<unsigned>(NDD_PIECES_MAX));
     }
     kagent_frame_reset(&frame_);
   }

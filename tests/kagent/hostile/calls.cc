@@ -70,7 +70,12 @@ void try_takes(int node) {
       {"argsz 0", [](auto& t) { t.argsz = 0; }},
       {"a short argsz", [](auto& t) { t.argsz = sizeof(ndd_take) - 1; }},
       {"a flag", [](auto& t) { t.flags = 1u << 31; }},
-      {"reserved0", [](auto& t) { t.reserved0 = 1; }},
+      {"buffers for exchange, not agreed on", [](auto& t) { t.exchange_bufs = 64; }},
+      {"nothing but buffers for exchange",
+       [](auto& t) {
+         t.features = NDD_F_EXCHANGE;
+         t.exchange_bufs = ~0u;
+       }},
       {"the last reserved word", [](auto& t) { t.reserved[3] = 1ull << 63; }},
       {"65 queues", [](auto& t) { t.queues = 65; }},
       {"2^32 - 1 queues", [](auto& t) { t.queues = ~0u; }},

@@ -56,11 +56,15 @@
  * optional is agreed on by feature bits.
  */
 #define NDD_API_MAJOR		1
-#define NDD_API_MINOR		0
+#define NDD_API_MINOR		1
 
-#define NDD_F_WINDOW		(1ULL << 0) /* KTX pieces may name window IOVAs */
-#define NDD_F_OFFLOAD		(1ULL << 1) /* offload facts may be set */
+#define NDD_F_WINDOW		(1ULL << 0) /* KTX pieces may be in the window */
+#define NDD_F_OFFLOAD		(1ULL << 1) /* KRX frames may have offload facts */
 #define NDD_F_STANDBY		(1ULL << 2) /* a second owner may wait */
+#define NDD_F_EXCHANGE		(1ULL << 3) /* KRX buffers may be kept for others */
+#define NDD_F_TX_CSUM		(1ULL << 4) /* KTX frames may lack a checksum */
+#define NDD_F_TSO4		(1ULL << 5) /* and be many segments of TCP/IPv4 */
+#define NDD_F_TSO6		(1ULL << 6) /* or of TCP/IPv6 */
 
 #define NDD_MMAP_CTRL		0x000000000ULL
 #define NDD_MMAP_STATE		0x040000000ULL
@@ -73,9 +77,17 @@
 #define NDD_NAME_LEN		32
 #define NDD_MSG_LEN		256
 
-/* Frames: at least an Ethernet header; at most 64 KiB of GSO plus L2. */
+/* Frames: at least an Ethernet header; at most 64 KiB of GSO plus L2. 48 pieces:
+ * that many segments of an MTU of 1500, merged.
+ */
 #define NDD_FRAME_MIN		14
 #define NDD_FRAME_MAX		(65535 + 18)
+#define NDD_PIECES_MAX		48
+
+/* The window is shared out in slots of so many octets, each for one run of the
+ * kernel's pages. A piece is within one slot, and has it to itself.
+ */
+#define NDD_WINDOW_SLOT		65536
 
 /* enum ndd_mode - who drives the port */
 enum ndd_mode {
@@ -179,7 +191,9 @@ struct ndd_watch {
  * @kernel_bufs: in and out, how many of them are the kernel's, for KTX; 0: default
  * @nic_pages: in, pages at the start of the pool for descriptor rings
  * @state_pages: in, pages of the state area
- * @reserved0: 0
+ * @exchange_bufs: in and out, with NDD_F_EXCHANGE: how many of the buffers start out
+ *                 in the kernel's stock, to be given for others that it keeps;
+ *                 0: default
  * @watch: in and out, values in force
  * @group_fd: out, VFIO group, close-on-exec
  * @container_fd: out, new VFIO container, close-on-exec
@@ -187,15 +201,15 @@ struct ndd_watch {
  * @state_size: out
  * @pool_size: out, nic_pages and buffers together
  * @pool_iova: out, where the NIC sees the pool
- * @window_iova: out, where it sees kernel pages
+ * @window_iova: out, where it sees kernel pages, to read them
  * @window_size: out, 0 without NDD_F_WINDOW
  * @reserved: 0
  * @msg: out, when the call fails: one sentence saying what, on which device, why,
  *       and what to do
  *
- * The kernel's buffers are the last @kernel_bufs of the pool; the others start
- * out as the process's. Buffer i is at pool offset
- * (nic_pages + i) * NDD_BUF_SIZE.
+ * The kernel's buffers, for KTX, are the last @kernel_bufs of the pool; before them
+ * are the @exchange_bufs of its stock; the others start out as the process's.
+ * Buffer i is at pool offset (nic_pages + i) * NDD_BUF_SIZE.
  *
  * Errors: EBUSY taken, or changing hands; EPROTO version; EINVAL fields;
  * ENODEV no lower, or it went away; ENETDOWN the lower is down; EOPNOTSUPP NIC,
@@ -214,7 +228,7 @@ struct ndd_take {
 	__u32 kernel_bufs;
 	__u32 nic_pages;
 	__u32 state_pages;
-	__u32 reserved0;
+	__u32 exchange_bufs;
 	struct ndd_watch watch;
 	__s32 group_fd;
 	__s32 container_fd;
@@ -328,6 +342,10 @@ struct ndd_ring_layout {
  * @nic_pages: pages before buffer 0
  * @state_pages: pages of the state area
  * @pool_iova: where the NIC sees the pool
+ * @window_iova: where it sees kernel pages, to read them
+ * @window_size: octets, 0 without NDD_F_WINDOW
+ * @exchange_bufs: those before the kernel's, its stock for exchange
+ * @reserved: 0
  *
  * Enough for a second process to find everything with no more than the mapping.
  */
@@ -344,6 +362,10 @@ struct ndd_ctrl {
 	__u32 nic_pages;
 	__u32 state_pages;
 	__u64 pool_iova;
+	__u64 window_iova;
+	__u64 window_size;
+	__u32 exchange_bufs;
+	__u32 reserved;
 };
 
 #define NDD_CTRL_MAGIC		0x3164646eU	/* "ndd1" */
@@ -467,6 +489,9 @@ struct ndd_stats {
 #define NDD_ADDR_OFFSET_SHIFT	32
 #define NDD_ADDR_OFFSET_MASK	0xfffULL
 
+/* Marks an entry of KTX_DONE that is an IOVA: any in the slot of a window piece. */
+#define NDD_DONE_WINDOW		(1ULL << 63)
+
 /**
  * struct ndd_desc - one piece of a frame, in KTX and KRX
  * @addr: pool: index | offset << NDD_ADDR_OFFSET_SHIFT; window: IOVA
@@ -482,7 +507,8 @@ struct ndd_stats {
  * @reserved1: 0
  *
  * The entries of KTX_DONE and KRX_FREE are the @addr of a piece, its offset
- * ignored.
+ * ignored; with NDD_F_EXCHANGE an entry of KRX_FREE may be another buffer instead.
+ * In KTX, tags are part of the frame, and NDD_DESC_VLAN is not set.
  */
 struct ndd_desc {
 	__u64 addr;
