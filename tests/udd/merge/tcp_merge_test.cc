@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: Apache-2.0
+// Merging of TCP segments. The yardstick: whatever comes out, cut again into segments, is octet by octet what went in,
+// in the order of each connection.
+#include "udd/merge/tcp_merge.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/fake/port_memory.h"
+
+namespace udd {
+namespace {
+
+using Octets = std::vector<std::uint8_t>;
+
+void put16(Octets& to, std::size_t at, unsigned value) {
+  to[at] = static_cast<std::uint8_t>(value >> 8);
+  to[at + 1] = static_cast<std::uint8_t>(value);
+}
+void put32(Octets& to, std::size_t at, std::uint32_t value) {
+  put16(to, at, value >> 16);
+  put16(to, at + 2, value & 0xffff);
+}
+unsigned get16(const Octets& from, std::size_t at) { return unsigned{from[at]} << 8 | from[at + 1]; }
+std::uint32_t get32(const Octets& from, std::size_t at) { return get16(from, at) << 16 | get16(from, at + 2); }
+
+/// RFC 1071, over octets [at, end).
+std::uint32_t sum(const Octets& of, std::size_t at, std::size_t end, std::uint32_t total = 0) {
+  for (; at < end; at += 2) total += unsigned{of[at]} << 8 | (at + 1 < end ? of[at + 1] : 0u);
+  return total;
+}
+unsigned fold(std::uint32_t total) {
+  while (total >> 16 != 0) total = (total & 0xffff) + (total >> 16);
+  return total;
+}
+
+/// What a test says of a segment; the rest is the same in all.
+struct Spec {
+  unsigned connection = 1;
+  std::uint32_t sequence = 1000;
+  std::uint32_t payload = 1448;
+  unsigned flags = 0x10;  // ACK
+  std::uint32_t acknowledgement = 77;
+  unsigned window = 501;
+  unsigned identification = 1;
+  unsigned fragment = 0x4000;  // DF
+  unsigned ttl = 64;
+  unsigned tos = 0;
+  std::uint32_t time_stamp = 5;
+  bool v6 = false;
+  unsigned vlan = 0;
+  unsigned protocol = 6;
+};
+
+std::size_t network_of(const Octets& frame) { return get16(frame, 12) == 0x8100 ? 18 : 14; }
+bool is_v6(const Octets& frame) { return frame[network_of(frame)] >> 4 == 6; }
+std::size_t transport_of(const Octets& frame) { return network_of(frame) + (is_v6(frame) ? 40 : 20); }
+
+/// The sum over TCP's pseudo-header for `length` octets of TCP.
+std::uint32_t pseudo(const Octets& frame, std::size_t length) {
+  const std::size_t ip = network_of(frame);
+  return is_v6(frame) ? sum(frame, ip + 8, ip + 40, static_cast<std::uint32_t>(length + 6))
+                      : sum(frame, ip + 12, ip + 20, static_cast<std::uint32_t>(length + 6));
+}
+
+void fill_sums(Octets& frame) {
+  const std::size_t ip = network_of(frame);
+  const std::size_t tcp = transport_of(frame);
+  if (!is_v6(frame)) {
+    put16(frame, ip + 10, 0);
+    put16(frame, ip + 10, ~fold(sum(frame, ip, ip + 20)));
+  }
+  put16(frame, tcp + 16, 0);
+  put16(frame, tcp + 16, ~fold(sum(frame, tcp, frame.size(), pseudo(frame, frame.size() - tcp))));
+}
+
+Octets segment(const Spec& spec) {
+  const std::size_t ip = spec.vlan != 0 ? 18 : 14;
+  const std::size_t tcp = ip + (spec.v6 ? 40 : 20);
+  const std::size_t payload = tcp + 32;
+  Octets frame(payload + spec.payload);
+  for (std::size_t i = 0; i < 12; ++i) frame[i] = static_cast<std::uint8_t>(0x50 + i);
+  if (spec.vlan != 0) {
+    put16(frame, 12, 0x8100);
+    put16(frame, 14, spec.vlan);
+  }
+  put16(frame, ip - 2, spec.v6 ? 0x86dd : 0x0800);
+  if (spec.v6) {
+    put32(frame, ip, 0x60000000u | spec.tos << 20);
+    put16(frame, ip + 4, static_cast<unsigned>(frame.size() - tcp));
+    frame[ip + 6] = static_cast<std::uint8_t>(spec.protocol);
+    frame[ip + 7] = static_cast<std::uint8_t>(spec.ttl);
+    put16(frame, ip + 8, 0xfe80);
+    put16(frame, ip + 24, 0xfe80);
+    put16(frame, ip + 38, spec.connection);
+  } else {
+    frame[ip] = 0x45;
+    frame[ip + 1] = static_cast<std::uint8_t>(spec.tos);
+    put16(frame, ip + 2, static_cast<unsigned>(frame.size() - ip));
+    put16(frame, ip + 4, spec.identification);
+    put16(frame, ip + 6, spec.fragment);
+    frame[ip + 8] = static_cast<std::uint8_t>(spec.ttl);
+    frame[ip + 9] = static_cast<std::uint8_t>(spec.protocol);
+    put32(frame, ip + 12, 0x0a000001);
+    put32(frame, ip + 16, 0x0a000002);
+  }
+  put16(frame, tcp, 4000);
+  put16(frame, tcp + 2, 5000 + spec.connection);
+  put32(frame, tcp + 4, spec.sequence);
+  put32(frame, tcp + 8, spec.acknowledgement);
+  frame[tcp + 12] = 0x80;  // 32 octets: the time-stamp option
+  frame[tcp + 13] = static_cast<std::uint8_t>(spec.flags);
+  put16(frame, tcp + 14, spec.window);
+  put32(frame, tcp + 20, 0x0101080a);
+  put32(frame, tcp + 24, spec.time_stamp);
+  for (std::uint32_t i = 0; i < spec.payload; ++i) {
+    frame[payload + i] = static_cast<std::uint8_t>((spec.sequence + i) * 7 >> 3);
+  }
+  fill_sums(frame);
+  return frame;
+}
+
+/// A frame that came out.
+struct Out {
+  Octets octets;
+  Offload offload;
+  std::size_t pieces;
+};
+
+/// As a NIC or the kernel would.
+std::vector<Octets> cut(const Out& out) {
+  if (out.offload.segments == Offload::Segments::kNone) return {out.octets};
+  const Octets& whole = out.octets;
+  const std::size_t ip = network_of(whole);
+  const std::size_t tcp = out.offload.checksum_start;
+  const std::size_t header = out.offload.header_length;
+  EXPECT_TRUE(out.offload.checksum);
+  EXPECT_EQ(out.offload.checksum_offset, 16);
+  EXPECT_EQ(tcp, transport_of(whole));
+  EXPECT_EQ(out.offload.segments, is_v6(whole) ? Offload::Segments::kTcp6 : Offload::Segments::kTcp4);
+  if (is_v6(whole)) {
+    EXPECT_EQ(get16(whole, ip + 4), whole.size() - tcp);
+  } else {
+    EXPECT_EQ(get16(whole, ip + 2), whole.size() - ip);
+    EXPECT_EQ(fold(sum(whole, ip, ip + 20)), 0xffffu);
+  }
+  EXPECT_EQ(get16(whole, tcp + 16), fold(pseudo(whole, whole.size() - tcp)));
+  std::vector<Octets> segments;
+  for (std::size_t at = header; at < whole.size(); at += out.offload.segment_size) {
+    const std::size_t end = std::min<std::size_t>(at + out.offload.segment_size, whole.size());
+    Octets one(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(header));
+    one.insert(one.end(), whole.begin() + static_cast<std::ptrdiff_t>(at),
+               whole.begin() + static_cast<std::ptrdiff_t>(end));
+    put32(one, tcp + 4, get32(whole, tcp + 4) + static_cast<std::uint32_t>(at - header));
+    if (end != whole.size()) one[tcp + 13] &= static_cast<std::uint8_t>(~0x08);
+    if (is_v6(one)) {
+      put16(one, ip + 4, static_cast<unsigned>(one.size() - tcp));
+    } else {
+      put16(one, ip + 2, static_cast<unsigned>(one.size() - ip));
+      put16(one, ip + 4, get16(whole, ip + 4) + static_cast<unsigned>(segments.size()));
+    }
+    fill_sums(one);
+    segments.push_back(std::move(one));
+  }
+  return segments;
+}
+
+class TcpMergeTest : public testing::Test {
+ protected:
+  static constexpr std::uint32_t kBuffers = 256;
+
+  TcpMergeTest()
+      : memory_(1, kBuffers, 64, 64),
+        view_(memory_.map()),
+        state_(StateArea::format(view_->state(), memory_.sizes())),
+        pool_(Pool::create(memory_.geometry(*view_), state_.section(StateSection::kPool))),
+        merge_(pool_) {}
+
+  /// In buffers, `first` octets in the first of them, at an odd place.
+  std::vector<Piece> pieces(const Octets& frame, std::size_t first, bool verified) {
+    std::vector<Piece> result;
+    for (std::size_t at = 0; at < frame.size();) {
+      const std::size_t length = std::min(frame.size() - at, at == 0 ? first : kBufferSize - kOffset);
+      const BufferIndex buffer = next_++ % (kBuffers - 64);
+      std::memcpy(pool_.data(buffer) + kOffset, frame.data() + at, length);
+      result.push_back({.buffer = buffer,
+                        .offset = kOffset,
+                        .length = static_cast<std::uint16_t>(length),
+                        .flags = 0,
+                        .vlan_tci = 0});
+      at += length;
+    }
+    result.front().flags |= Piece::kFirst | (verified ? Piece::kChecksumOk : 0);
+    result.back().flags |= Piece::kLast;
+    return result;
+  }
+
+  auto sink() {
+    return [this](std::span<const Piece> frame, const Offload& offload) {
+      Out out{.octets = {}, .offload = offload, .pieces = frame.size()};
+      for (std::size_t i = 0; i < frame.size(); ++i) {
+        const Piece& piece = frame[i];
+        EXPECT_NE(piece.length, 0);
+        EXPECT_EQ((piece.flags & Piece::kFirst) != 0, i == 0);
+        EXPECT_EQ((piece.flags & Piece::kLast) != 0, i + 1 == frame.size());
+        const auto* const data = reinterpret_cast<const std::uint8_t*>(pool_.data(piece.buffer) + piece.offset);
+        out.octets.insert(out.octets.end(), data, data + piece.length);
+      }
+      outs_.push_back(std::move(out));
+    };
+  }
+
+  void add(const Octets& frame, bool verified = true, std::size_t first = kBufferSize - kOffset) {
+    const std::vector<Piece> in = pieces(frame, first, verified);
+    merge_.add(in, sink());
+  }
+  void add(const Spec& spec) { add(segment(spec)); }
+  void flush() { merge_.flush(sink()); }
+
+  /// Segments in a row of a connection.
+  void add_train(unsigned count, Spec spec = {}) {
+    for (; count != 0; --count) {
+      add(spec);
+      spec.sequence += spec.payload;
+      ++spec.identification;
+    }
+  }
+
+  /// Two segments, the second one changed, must not become one frame.
+  void expect_apart(const std::string& why, const Spec& first, const Spec& second) {
+    outs_.clear();
+    add(first);
+    add(second);
+    flush();
+    ASSERT_EQ(outs_.size(), 2u) << why;
+    EXPECT_EQ(outs_[0].octets, segment(first)) << why;
+    EXPECT_EQ(outs_[1].octets, segment(second)) << why;
+    EXPECT_EQ(outs_[1].offload.segments, Offload::Segments::kNone) << why;
+  }
+
+  static constexpr std::uint16_t kOffset = 34;
+
+  fake::PortMemory memory_;
+  std::unique_ptr<fake::PortView> view_;
+  StateArea state_;
+  Pool pool_;
+  TcpMerge merge_;
+  std::vector<Out> outs_;
+  BufferIndex next_ = 0;
+};
+
+Spec next_of(Spec spec) {
+  spec.sequence += spec.payload;
+  ++spec.identification;
+  return spec;
+}
+
+TEST_F(TcpMergeTest, SegmentsInARowBecomeOneFrame) {
+  for (const bool v6 : {false, true}) {
+    for (const unsigned vlan : {0u, 5u}) {
+      outs_.clear();
+      const Spec spec{.v6 = v6, .vlan = vlan};
+      add_train(10, spec);
+      EXPECT_TRUE(outs_.empty());
+      flush();
+      ASSERT_EQ(outs_.size(), 1u);
+      EXPECT_EQ(outs_[0].pieces, 10u);
+      EXPECT_EQ(outs_[0].offload.segment_size, 1448);
+      EXPECT_EQ(outs_[0].octets.size(), segment(spec).size() + 9 * 1448u);
+      const std::vector<Octets> again = cut(outs_[0]);
+      ASSERT_EQ(again.size(), 10u);
+      Spec each = spec;
+      for (const Octets& one : again) {
+        EXPECT_EQ(one, segment(each));
+        each = next_of(each);
+      }
+      EXPECT_TRUE(merge_.empty());
+    }
+  }
+  EXPECT_EQ(merge_.counters().merged, 4u);
+  EXPECT_EQ(merge_.counters().segments, 40u);
+}
+
+TEST_F(TcpMergeTest, OneSegmentGoesOnUntouched) {
+  add(Spec{});
+  flush();
+  ASSERT_EQ(outs_.size(), 1u);
+  EXPECT_EQ(outs_[0].octets, segment({}));
+  EXPECT_EQ(outs_[0].offload.segments, Offload::Segments::kNone);
+  EXPECT_FALSE(outs_[0].offload.checksum);
+}
+
+TEST_F(TcpMergeTest, PushEndsAFrameAtOnceAndIsKept) {
+  add(Spec{});
+  Spec second = next_of({});
+  second.flags |= 0x08;
+  add(second);
+  ASSERT_EQ(outs_.size(), 1u);
+  const std::vector<Octets> again = cut(outs_[0]);
+  ASSERT_EQ(again.size(), 2u);
+  EXPECT_EQ(again[0], segment({}));
+  EXPECT_EQ(again[1], segment(second));
+}
+
+TEST_F(TcpMergeTest, AShortSegmentIsAFramesLast) {
+  add(Spec{});
+  Spec second = next_of({});
+  second.payload = 9;
+  add(second);
+  ASSERT_EQ(outs_.size(), 1u);
+  EXPECT_EQ(cut(outs_[0]).back(), segment(second));
+  // and a longer one than the first never joins
+  Spec longer = next_of({.payload = 100});
+  longer.payload = 101;
+  expect_apart("longer", {.payload = 100}, longer);
+}
+
+TEST_F(TcpMergeTest, NothingGrowsBeyondWhatADescriptorChainOrIpCanSay) {
+  add_train(NDD_PIECES_MAX + 1, {.payload = 100});
+  flush();
+  ASSERT_EQ(outs_.size(), 2u);
+  EXPECT_EQ(outs_[0].pieces, static_cast<std::size_t>(NDD_PIECES_MAX));
+  outs_.clear();
+  add_train(46, {.payload = 1448});  // 46 * 1448 + 52 > 65535
+  flush();
+  ASSERT_EQ(outs_.size(), 2u);
+  EXPECT_EQ(cut(outs_[0]).size(), 45u);
+}
+
+TEST_F(TcpMergeTest, WhatDiffersStaysApart) {
+  const Spec first;
+  const auto change = [&](auto what) {
+    Spec second = next_of(first);
+    what(second);
+    return second;
+  };
+  expect_apart("a gap", first, change([](Spec& s) { s.sequence += 1; }));
+  expect_apart("out of order", first, change([](Spec& s) { s.sequence -= 2 * 1448; }));
+  expect_apart("acknowledgement", first, change([](Spec& s) { s.acknowledgement += 1; }));
+  expect_apart("window", first, change([](Spec& s) { s.window += 1; }));
+  expect_apart("time-stamp", first, change([](Spec& s) { s.time_stamp += 1; }));
+  expect_apart("identification", first, change([](Spec& s) { s.identification += 1; }));
+  expect_apart("don't fragment", first, change([](Spec& s) { s.fragment = 0; }));
+  expect_apart("time to live", first, change([](Spec& s) { s.ttl -= 1; }));
+  expect_apart("congestion experienced", first, change([](Spec& s) { s.tos = 3; }));
+  expect_apart("hop limit", {.v6 = true}, next_of({.ttl = 63, .v6 = true}));
+  expect_apart("traffic class", {.v6 = true}, next_of({.tos = 3, .v6 = true}));
+  for (const unsigned flags : {0x11u, 0x12u, 0x14u, 0x30u, 0x50u, 0x90u, 0x00u}) {
+    expect_apart("flags " + std::to_string(flags), first, change([&](Spec& s) { s.flags = flags; }));
+  }
+  expect_apart("no payload", first, change([](Spec& s) { s.payload = 0; }));
+  // other connections end when the poll does
+  expect_apart("port", first, change([](Spec& s) { s.connection += 1; }));
+  expect_apart("VLAN", {.vlan = 5}, next_of({.vlan = 6}));
+}
+
+TEST_F(TcpMergeTest, IdentificationMayStayWithDontFragmentOnly) {
+  Spec second = next_of({});
+  second.identification = 1;
+  add(Spec{});
+  add(second);
+  flush();
+  EXPECT_EQ(outs_.size(), 1u);
+  second.fragment = 0;
+  expect_apart("it means something", {.fragment = 0}, second);
+}
+
+TEST_F(TcpMergeTest, UnverifiedChecksumsAreNobodysToMerge) {
+  add(segment({}), true);
+  add(segment(next_of({})), false);
+  flush();
+  ASSERT_EQ(outs_.size(), 2u);
+  EXPECT_EQ(outs_[1].octets, segment(next_of({})));
+}
+
+TEST_F(TcpMergeTest, OtherConnectionsGoOnMeanwhile) {
+  for (unsigned i = 0; i < 5; ++i) {
+    for (unsigned connection = 1; connection <= TcpMerge::kFlows; ++connection) {
+      add(Spec{.connection = connection, .sequence = 1000 + 1448 * i, .identification = i});
+    }
+  }
+  add(Spec{.protocol = 17});  // UDP passes by
+  ASSERT_EQ(outs_.size(), 1u);
+  flush();
+  ASSERT_EQ(outs_.size(), 1u + TcpMerge::kFlows);
+  for (std::size_t i = 1; i < outs_.size(); ++i) EXPECT_EQ(cut(outs_[i]).size(), 5u);
+}
+
+TEST_F(TcpMergeTest, OneConnectionMoreEndsTheOldest) {
+  for (unsigned connection = 1; connection <= TcpMerge::kFlows + 1; ++connection) add(Spec{.connection = connection});
+  ASSERT_EQ(outs_.size(), 1u);
+  EXPECT_EQ(outs_[0].octets, segment({.connection = 1}));
+}
+
+TEST_F(TcpMergeTest, FragmentsEndEverythingBeforeThem) {
+  add(Spec{.connection = 1});
+  add(Spec{.connection = 2});
+  add(Spec{.fragment = 0x2000});
+  ASSERT_EQ(outs_.size(), 3u);
+  EXPECT_EQ(outs_[2].octets, segment({.fragment = 0x2000}));
+}
+
+TEST_F(TcpMergeTest, JumboFramesOfSeveralPieces) {
+  const Spec spec{.payload = 8948};
+  add_train(5, spec);
+  flush();
+  ASSERT_EQ(outs_.size(), 1u);
+  EXPECT_EQ(outs_[0].pieces, 15u);
+  EXPECT_EQ(cut(outs_[0])[4], segment({.sequence = 1000 + 4 * 8948, .payload = 8948, .identification = 5}));
+}
+
+TEST_F(TcpMergeTest, HeadersOnlyInTheFirstPieceAreLeftAlone) {
+  const Octets first = segment({});
+  add(first, true, 66);
+  add(segment(next_of({})), true, 66);
+  flush();
+  ASSERT_EQ(outs_.size(), 2u);
+  EXPECT_EQ(outs_[0].octets, first);
+}
+
+TEST_F(TcpMergeTest, PaddingOfShortFramesIsNoPayload) {
+  Octets padded = segment({.payload = 1});
+  padded.resize(padded.size() + 5);
+  add(padded);
+  ASSERT_EQ(outs_.size(), 1u);
+  EXPECT_EQ(outs_[0].octets, padded);
+}
+
+TEST_F(TcpMergeTest, CutShortAnywhereNothingIsReadBehindTheEnd) {
+  // AddressSanitizer sees it: the frame ends where its memory does
+  for (const bool v6 : {false, true}) {
+    const Octets whole = segment({.payload = 20, .v6 = v6, .vlan = 7});
+    for (std::size_t size = 14; size < whole.size(); ++size) {
+      const Octets part(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+      const TcpSegment got = parse_tcp(std::as_bytes(std::span(part)), size);
+      EXPECT_FALSE(got.kind == TcpSegment::Kind::kTcp && got.mergeable) << size;
+    }
+  }
+}
+
+TEST_F(TcpMergeTest, RandomTrafficCutAgainIsWhatWentIn) {
+  std::mt19937 engine(20);
+  const auto below = [&](unsigned end) { return std::uniform_int_distribution<unsigned>(0, end - 1)(engine); };
+  const auto chance = [&](unsigned of) { return below(of) == 0; };
+  std::map<unsigned, Spec> next;
+  std::map<unsigned, std::vector<Octets>> in;
+  std::map<unsigned, std::vector<Octets>> out;
+  const auto collect = [&] {
+    for (const Out& frame : outs_) {
+      for (Octets& one : cut(frame)) out[get16(one, transport_of(one) + 2) - 5000].push_back(std::move(one));
+    }
+    outs_.clear();
+  };
+  std::size_t frames = 0;
+  for (unsigned i = 0; i < 20000; ++i) {
+    const unsigned connection = 1 + below(12);
+    auto [at, fresh] = next.try_emplace(connection);
+    Spec& spec = at->second;
+    if (fresh) spec = {.connection = connection, .v6 = connection % 3 == 0, .vlan = connection % 4 == 0 ? 9u : 0u};
+    if (chance(20)) spec.sequence += below(3000);
+    if (chance(20)) spec.acknowledgement += 1448;
+    if (chance(20)) ++spec.time_stamp;
+    if (chance(30)) ++spec.identification;
+    spec.payload = chance(15) ? below(1448) : 1448;
+    spec.flags = chance(15) ? 0x18 : chance(40) ? 0x11 : 0x10;
+    const Octets frame = segment(spec);
+    in[connection].push_back(frame);
+    add(frame, !chance(50));
+    spec = next_of(spec);
+    if (chance(32)) flush();
+    frames += outs_.size();
+    collect();
+  }
+  flush();
+  frames += outs_.size();
+  collect();
+  EXPECT_EQ(in, out);
+  EXPECT_LT(frames, 16000u) << "hardly anything was merged";
+}
+
+}  // namespace
+}  // namespace udd

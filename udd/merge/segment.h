@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// A received TCP segment as merging sees it: where its headers are, and what two of them must have in common.
+// Between the NIC's receive ring and TcpMerge; nothing here changes a frame but finish_head().
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace udd {
+
+/// Offsets count from the frame's first octet.
+struct TcpSegment {
+  enum class Kind : std::uint8_t {
+    kOther,   ///< no TCP
+    kOpaque,  ///< perhaps TCP, but behind options, extension headers, or in fragments: of whatever connection
+    kTcp,
+  };
+  Kind kind = Kind::kOther;  ///< the other members are valid with kTcp
+  const std::byte* frame = nullptr;
+  std::uint8_t network = 0;    ///< offset of the IP header: 14, or 18 behind one VLAN tag
+  std::uint8_t transport = 0;  ///< offset of the TCP header
+  std::uint8_t payload = 0;    ///< offset of the payload
+  bool v6 = false;
+  bool mergeable = false;            ///< payload and no more than ACK and PSH: others end what came before
+  bool last = false;                 ///< PSH: nothing is merged behind it
+  std::uint32_t sequence = 0;        ///< of its first octet
+  std::uint32_t payload_length = 0;  ///< octets, without the padding of a short frame
+};
+
+/// @param head    the frame's first piece, which must hold all headers
+/// @param length  octets of the whole frame
+[[nodiscard]] TcpSegment parse_tcp(std::span<const std::byte> head, std::size_t length) noexcept;
+
+/// Are both of one connection, on one VLAN? Compares addresses and ports.
+[[nodiscard]] bool same_connection(const TcpSegment& a, const TcpSegment& b) noexcept;
+
+/// Could `next`, of the same connection, have been cut from the same large frame as `head`? All header fields are the
+/// same but lengths, checksums, sequence, PSH and IPv4's identification. That must go on as a segmenting sender lets
+/// it, `nth` after the head's; with DF, where it means nothing (RFC 6864 section 4.1), it may also stay.
+[[nodiscard]] bool same_headers(const TcpSegment& head, const TcpSegment& next, std::uint16_t nth) noexcept;
+
+/// Makes the first frame's headers those of the merged one: IP's length and checksum, PSH, and in place of TCP's
+/// checksum the sum over the pseudo-header, as a frame has it whose checksum is left to be filled in.
+void finish_head(std::byte* frame, const TcpSegment& head, std::uint32_t payload_length, bool push) noexcept;
+
+}  // namespace udd
