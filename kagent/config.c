@@ -61,6 +61,8 @@ static void kagent_config_write(struct net_device *dev,
 	kagent_config_vlans(dev, config);
 	if (!(flags & NDD_CONFIG_PROMISC))
 		flags |= NDD_CONFIG_VLAN_FILTER;
+	if (kagent_priv(dev)->rx_merge)
+		flags |= NDD_CONFIG_RX_MERGE;
 	WRITE_ONCE(config->flags, flags);
 	WRITE_ONCE(config->mtu, dev->mtu);
 	ether_addr_copy(config->mac, dev->dev_addr);

@@ -62,6 +62,7 @@ struct kagent_netdev {
 	/* slow path, under rtnl */
 	netdev_features_t offers;	/* of whoever drives the port */
 	bool tunnel;			/* the queues have rings */
+	bool rx_merge;			/* NETIF_F_GRO_HW is on */
 	unsigned long vlans[BITS_TO_LONGS(VLAN_N_VID)];
 	bool force;
 };

@@ -14,12 +14,14 @@
 /* What ndd0 may ever offer; what it does offer follows who drives the port. */
 #define KAGENT_HW_FEATURES						\
 	(NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_HIGHDMA | NETIF_F_FRAGLIST | \
-	 NETIF_F_ALL_TSO | NETIF_F_RXCSUM | NETIF_F_HW_VLAN_CTAG_TX)
+	 NETIF_F_ALL_TSO | NETIF_F_RXCSUM | NETIF_F_GRO_HW |		\
+	 NETIF_F_HW_VLAN_CTAG_TX)
 
 /* With rings: one pass copies and sums (tx.c); the rest is the kernel's GSO. */
 #define KAGENT_TUNNEL_FEATURES	(NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_HIGHDMA)
 #define KAGENT_TUNNEL_OFFLOADS						\
-	(NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_RXCSUM)
+	(NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_RXCSUM | \
+	 NETIF_F_GRO_HW)
 
 /**
  * kagent_drop() - count a drop
@@ -340,6 +342,20 @@ static netdev_features_t kagent_fix_features(struct net_device *dev,
 	return ours | features;
 }
 
+/* dev->features still has the old ones */
+static int kagent_set_features(struct net_device *dev,
+			       netdev_features_t features)
+{
+	struct kagent_netdev *priv = kagent_priv(dev);
+	bool rx_merge = features & NETIF_F_GRO_HW;
+
+	if (rx_merge == priv->rx_merge)
+		return 0;
+	priv->rx_merge = rx_merge;
+	kagent_config_changed(dev);
+	return 0;
+}
+
 const struct net_device_ops kagent_netdev_ops = {
 	.ndo_init = kagent_ndo_init,
 	.ndo_open = kagent_ndo_open,
@@ -353,6 +369,7 @@ const struct net_device_ops kagent_netdev_ops = {
 	.ndo_vlan_rx_add_vid = kagent_vlan_add,
 	.ndo_vlan_rx_kill_vid = kagent_vlan_del,
 	.ndo_fix_features = kagent_fix_features,
+	.ndo_set_features = kagent_set_features,
 	.ndo_get_stats64 = dev_get_tstats64,
 };
 
@@ -394,6 +411,7 @@ void kagent_netdev_setup(struct net_device *dev)
 			   IFF_DISABLE_NETPOLL;
 	dev->hw_features = KAGENT_HW_FEATURES;
 	dev->features = KAGENT_HW_FEATURES | NETIF_F_HW_VLAN_CTAG_FILTER;
-	dev->vlan_features = KAGENT_HW_FEATURES & ~NETIF_F_HW_VLAN_CTAG_TX;
+	dev->vlan_features = KAGENT_HW_FEATURES &
+			     ~(NETIF_F_HW_VLAN_CTAG_TX | NETIF_F_GRO_HW);
 	dev->sysfs_groups[0] = &kagent_sysfs_group;
 }

@@ -53,6 +53,8 @@ class Control {
 
   [[nodiscard]] bool link_up() const noexcept { return link_.status != LinkState::Status::kDown; }
   [[nodiscard]] std::uint32_t mtu() const noexcept { return config_.mtu; }
+  /// May the kernel's received frames be merged?
+  [[nodiscard]] bool rx_merge() const noexcept { return config_.rx_merge; }
   [[nodiscard]] const NicStats& nic_stats() const noexcept { return nic_stats_; }
   /// Any thread.
   [[nodiscard]] PortFacts facts() const;

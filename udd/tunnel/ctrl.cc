@@ -79,6 +79,7 @@ std::optional<TunnelConfig> CtrlArea::read_config() const noexcept {
     config.promiscuous = (raw.flags & NDD_CONFIG_PROMISC) != 0;
     config.all_multicast = (raw.flags & NDD_CONFIG_ALLMULTI) != 0;
     config.vlan_filter = (raw.flags & NDD_CONFIG_VLAN_FILTER) != 0;
+    config.rx_merge = (raw.flags & NDD_CONFIG_RX_MERGE) != 0;
     config.mtu = raw.mtu;
     std::memcpy(config.mac.data(), raw.mac, config.mac.size());
     std::memcpy(config.vlan.data(), raw.vlan, config.vlan.size());

@@ -23,6 +23,7 @@ struct TunnelConfig {
   bool promiscuous = false;
   bool all_multicast = false;
   bool vlan_filter = false;
+  bool rx_merge = false;
   std::uint32_t mtu = 0;
   MacAddress mac{};
   std::array<std::uint8_t, 512> vlan{};

@@ -406,6 +406,7 @@ struct ndd_health {
 #define NDD_CONFIG_PROMISC	(1U << 1)
 #define NDD_CONFIG_ALLMULTI	(1U << 2)
 #define NDD_CONFIG_VLAN_FILTER	(1U << 3) /* pass tagged frames of the VLANs only */
+#define NDD_CONFIG_RX_MERGE	(1U << 4) /* KRX frames may be merged segments */
 
 #define NDD_MULTICAST_MAX	256	/* more: ALLMULTI is set */
 
