@@ -14,7 +14,8 @@
 //
 // Contract (design D13):
 // - data() starts at the destination MAC. You write the whole header; padding and FCS are the NIC's. A frame has at
-//   least 14 and at most the netdev's MTU + 18 octets.
+//   least 14 and at most the netdev's MTU + 18 octets. If that is more than a buffer's 4096, a frame may be several
+//   Frames in a row, all but the last of which say more(): rx() never hands out a part of one, tx() takes all or none.
 // - You receive your EtherTypes (behind one VLAN tag, too) addressed to the port's MAC, to broadcast, and to the
 //   groups you joined, whatever else the NIC lets in for the kernel. Application frames never reach local
 //   sockets, kernel frames never reach you; in direct mode your EtherTypes go to the kernel.
@@ -103,7 +104,7 @@ struct PortStats {
   std::uint64_t app_tx_frames = 0;
   std::uint64_t kernel_rx_frames = 0;   ///< NIC to kernel (KRX)
   std::uint64_t kernel_tx_frames = 0;   ///< kernel to NIC (KTX)
-  std::uint64_t app_rx_dropped = 0;     ///< parked ring full, or longer than one buffer
+  std::uint64_t app_rx_dropped = 0;     ///< parked ring full, or longer than all of rx()'s array
   std::uint64_t kernel_rx_dropped = 0;  ///< KRX full, or too many buffers with the kernel
   std::uint64_t rx_errors = 0;          ///< damaged pieces reported by the NIC
   std::uint64_t foreign = 0;            ///< your EtherType, but not addressed to you
@@ -132,7 +133,8 @@ class Queue {
   Queue& operator=(const Queue&) = delete;
 
   /// One poll: the NIC, steering, and both directions of the tunnel, each within its budget. Never blocks.
-  /// @return frames written to the front of `out`; they are yours until tx() or release().
+  /// @return Frames written to the front of `out`; they are yours until tx() or release(). With an MTU above 4078 give
+  /// it room for as many as the longest frame has: what is longer than all of `out` is dropped.
   std::size_t rx(std::span<Frame> out) noexcept;
   /// rx() with no frames wanted: yours are parked in receive order, one ring of them at most.
   void poll() noexcept;

@@ -17,7 +17,8 @@ inline constexpr std::size_t kBufferSize = 4096;  // NDD_BUF_SIZE, asserted in p
 /// Where a frame's time-stamp comes from. e1000e has none.
 enum class TimestampSource : std::uint8_t { kNone, kNicReceive };
 
-/// A frame in one buffer, starting at the destination MAC address, without FCS.
+/// A frame in one buffer, starting at the destination MAC address, without FCS. One that is longer than a buffer is
+/// several of them in a row, all but the last of which say more().
 ///
 /// From Queue::rx() or Queue::alloc() until Queue::tx() or Queue::release() it is yours; in between read
 /// and write data() freely, and set the length you want to send. Copying a Frame copies the name, not
@@ -25,16 +26,21 @@ enum class TimestampSource : std::uint8_t { kNone, kNicReceive };
 class Frame {
  public:
   Frame() = default;
-  Frame(std::byte* data, BufferIndex buffer, std::uint16_t length, std::uint16_t capacity) noexcept
-      : data_(data), buffer_(buffer), length_(length), capacity_(capacity) {}
+  Frame(std::byte* data, BufferIndex buffer, std::uint16_t length, std::uint16_t capacity, bool more = false) noexcept
+      : data_(data), buffer_(buffer), length_(length | (more ? kMore : 0)), capacity_(capacity) {}
 
   /// The octets from the destination MAC address on; size() of them.
-  [[nodiscard]] std::span<std::byte> data() const noexcept { return {data_, length_}; }
-  [[nodiscard]] std::uint16_t size() const noexcept { return length_; }
+  [[nodiscard]] std::span<std::byte> data() const noexcept { return {data_, size()}; }
+  [[nodiscard]] std::uint16_t size() const noexcept { return static_cast<std::uint16_t>(length_); }
   /// Octets that fit behind data().data(); at least the port's MTU + 18 if the MTU fits one buffer.
   [[nodiscard]] std::uint16_t capacity() const noexcept { return capacity_; }
-  /// Sets the length to send; above capacity() it is cut to it.
+  /// Sets the length to send; above capacity() it is cut to it. The frame ends here then, unless set_more() is called.
   void resize(std::uint16_t length) noexcept { length_ = length < capacity_ ? length : capacity_; }
+  /// The frame goes on in the next Frame of the array.
+  [[nodiscard]] bool more() const noexcept { return (length_ & kMore) != 0; }
+  void set_more(bool more) noexcept { length_ = size() | (more ? kMore : 0); }
+  /// Length and more() in one number: above every length if the frame goes on.
+  [[nodiscard]] std::uint32_t extent() const noexcept { return length_; }
 
   [[nodiscard]] BufferIndex buffer() const noexcept { return buffer_; }
   /// Nanoseconds, meaning by timestamp_source(); 0 with kNone.
@@ -42,9 +48,11 @@ class Frame {
   [[nodiscard]] TimestampSource timestamp_source() const noexcept { return timestamp_source_; }
 
  private:
+  static constexpr std::uint32_t kMore = 1u << 31;
+
   std::byte* data_ = nullptr;
   BufferIndex buffer_ = kNoBuffer;
-  std::uint16_t length_ = 0;
+  std::uint32_t length_ = 0;  ///< and kMore
   std::uint16_t capacity_ = 0;
   std::uint64_t timestamp_ = 0;
   TimestampSource timestamp_source_ = TimestampSource::kNone;

@@ -22,7 +22,7 @@
 namespace udd {
 
 inline constexpr std::uint32_t kStateMagic = 0x73646475;  // "udds"
-inline constexpr std::uint32_t kStateVersion = 1;
+inline constexpr std::uint32_t kStateVersion = 2;
 
 enum class StateSection : std::uint32_t { kPool, kNic, kTunnel };
 inline constexpr std::size_t kStateSections = 3;

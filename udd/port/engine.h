@@ -15,6 +15,8 @@
 #include <cstdint>
 #include <span>
 
+#include "udd/port/assembly.h"
+#include "udd/port/parking.h"
 #include "udd/port/queue_engine.h"
 
 namespace udd {
@@ -28,21 +30,16 @@ class Engine final : public QueueEngine {
         queue_(&queue),
         first_kernel_buffer_(parts.pool.first_kernel_buffer()),
         tx_slots_(queue.tx_room()),
-        share_(tx_slots_ / 2) {}
+        share_(tx_slots_ / 2),
+        assembly_(*state_, parts.pool),
+        parking_(*state_, parts.pool) {}
 
   std::size_t rx(std::span<Frame> out) noexcept override {
     if (!enter()) [[unlikely]]
       return 0;
     begin_round();
     store_shared(health_->app_progress, rounds_);
-    std::size_t count = 0;
-    if (has_parked_) [[unlikely]]
-      count = unpark(out);
-    if (count < out.size()) [[likely]] {
-      count += receive<false>(out.subspan(count));
-    } else {
-      receive<true>({});
-    }
+    const std::size_t count = detour_ || out.empty() ? receive_behind(out) : receive<false>(out, out.size());
     serve_tunnel();
     leave();
     return count;
@@ -53,7 +50,7 @@ class Engine final : public QueueEngine {
       return;
     begin_round();
     store_shared(health_->app_progress, rounds_);
-    receive<true>({});
+    receive<true>({}, kBurst);
     serve_tunnel();
     leave();
   }
@@ -98,7 +95,7 @@ class Engine final : public QueueEngine {
   bool serve() noexcept override {
     begin_round();
     next_tunnel_ = 0;
-    const std::size_t received = receive<true>({});
+    const std::size_t received = receive<true>({}, kBurst);
     const std::size_t moved = serve_tunnel();
     return received + moved != 0;
   }
@@ -109,9 +106,9 @@ class Engine final : public QueueEngine {
     stats.app_tx_frames += app_tx_;
     stats.kernel_rx_frames += tunnel.received;
     stats.kernel_tx_frames += tunnel.sent;
-    stats.app_rx_dropped += app_rx_dropped_;
+    stats.app_rx_dropped += parking_.dropped();
     stats.kernel_rx_dropped += tunnel.dropped;
-    stats.rx_errors += rx_errors_;
+    stats.rx_errors += assembly_.errors();
     stats.foreign += foreign_;
     stats.tx_refused += tx_refused_;
     stats.tx_ring_full += tx_ring_full_;
@@ -133,7 +130,7 @@ class Engine final : public QueueEngine {
   void add_ndd_stats(ndd_stats& stats) const noexcept override {
     stats.app_rx_frames = app_rx_;
     stats.app_tx_frames = app_tx_;
-    stats.app_rx_dropped = app_rx_dropped_;
+    stats.app_rx_dropped = parking_.dropped();
     stats.krx_dropped = tunnel_.counters().dropped;
     stats.backup_services = backup_services_;
   }
@@ -154,17 +151,19 @@ class Engine final : public QueueEngine {
   /// A refused application counts as still wanting to send for so many polls.
   static constexpr unsigned kAppetite = 64;
   static constexpr std::uint16_t kWhole = Piece::kFirst | Piece::kLast;
+  /// Pieces of one long frame of the application's: more than a jumbo frame of any NIC has.
+  static constexpr std::size_t kLongPieces = 8;
 
   // ---- receive ----
 
-  /// @return frames written to `out`; with kPark, pieces received.
+  /// @param pieces  at most; there is room in `out` for as many and those that wait for the rest of their frame
+  /// @return Frames written to `out`; with kPark, pieces received.
   template <bool kPark>
-  std::size_t receive(std::span<Frame> out) noexcept {
-    const std::size_t limit = kPark ? kBurst : std::min(out.size(), kBurst);
+  std::size_t receive(std::span<Frame> out, std::size_t pieces) noexcept {
     Frame* to = out.data();
     // Inlined into the ring's own loop: between the descriptor and the caller's Frame nothing is written to memory.
     const std::size_t count = queue_->rx_each(
-        limit,
+        std::min(pieces, kBurst),
         [this, &to](BufferIndex buffer, std::uint16_t length) noexcept { to = take<kPark>(buffer, 0, length, to); },
         [this, &to](const Piece& piece) noexcept { to = take_piece<kPark>(piece, to); });
     if constexpr (kPark) return count;
@@ -180,10 +179,8 @@ class Engine final : public QueueEngine {
     const auto piece = [&] {
       return Piece{.buffer = buffer, .offset = offset, .length = length, .flags = kWhole, .vlan_tci = 0};
     };
-    if (length < Steering::kHeaderLength) [[unlikely]] {
-      uncommon(piece());
-      return to;
-    }
+    if (length < Steering::kHeaderLength) [[unlikely]]
+      return gather<kPark>(piece(), to);
     std::byte* const data = pool_->data(buffer) + offset;
     const Steering::Verdict verdict = steering_->classify(data, length);
     if (verdict != Steering::Verdict::kApplication) {
@@ -191,7 +188,8 @@ class Engine final : public QueueEngine {
       const Piece kernels = piece();
       tunnel_.receive({&kernels, 1});
     } else if constexpr (kPark) {
-      park(piece());
+      const Piece parked = piece();
+      park({&parked, 1});
     } else {
       *to++ = Frame(data, buffer, length, static_cast<std::uint16_t>(kBufferSize - offset));
     }
@@ -204,77 +202,51 @@ class Engine final : public QueueEngine {
     if ((piece.flags & (kWhole | Piece::kError)) == kWhole) {
       return take<kPark>(piece.buffer, piece.offset, piece.length, to);
     }
-    uncommon(piece);
-    return to;
+    return gather<kPark>(piece, to);
   }
 
   /// A piece that is damaged, too short, or one of several of its frame: gathered until the last has come.
-  [[gnu::noinline]] void uncommon(const Piece& piece) noexcept {
-    TunnelState& state = *state_;
-    if ((piece.flags & Piece::kFirst) != 0 && state.partial_count != 0) drop_partial();  // the rest never came
-    if ((piece.flags & Piece::kError) != 0) partial_bad_ = true;
-    if (state.partial_count == state.partial.size()) {  // longer than any frame
-      partial_bad_ = true;
-      pool_->give({&piece.buffer, 1});
-    } else {
-      state.partial[state.partial_count++] = piece;
-    }
-    if ((piece.flags & Piece::kLast) == 0) return;
-
-    std::size_t octets = 0;
-    for (std::uint32_t i = 0; i < state.partial_count; ++i) octets += state.partial[i].length;
-    const Piece& head = state.partial[0];
-    if (partial_bad_ || head.length < Steering::kHeaderLength || octets > NDD_FRAME_MAX) {
-      drop_partial();
-      return;
-    }
+  template <bool kPark>
+  [[gnu::noinline]] Frame* gather(const Piece& piece, Frame* to) noexcept {
+    const std::span<const Piece> frame = assembly_.add(piece);
+    detour_ = has_parked_ || assembly_.waiting() != 0;
+    if (frame.empty()) return to;
+    const Piece& head = frame.front();
     const auto verdict = steering_->classify(pool_->data(head.buffer) + head.offset, head.length);
-    if (verdict == Steering::Verdict::kApplication) {
-      // An application's frame is one buffer.
-      for (std::uint32_t i = 0; i < state.partial_count; ++i) pool_->give({&state.partial[i].buffer, 1});
-      ++app_rx_dropped_;
-    } else {
+    if (verdict != Steering::Verdict::kApplication) {
       foreign_ += verdict == Steering::Verdict::kForeign;
-      tunnel_.receive({state.partial.data(), state.partial_count});
+      tunnel_.receive(frame);
+    } else if constexpr (kPark) {
+      park(frame);
+    } else {
+      for (const Piece& each : frame) {
+        *to++ = frame_of(*pool_, each.buffer, each.offset, each.length, (each.flags & Piece::kLast) == 0);
+      }
+      app_rx_ -= frame.size() - 1;  // one frame
     }
-    state.partial_count = 0;
-  }
-
-  void drop_partial() noexcept {
-    for (std::uint32_t i = 0; i < state_->partial_count; ++i) pool_->give({&state_->partial[i].buffer, 1});
-    state_->partial_count = 0;
-    partial_bad_ = false;
-    ++rx_errors_;
+    return to;
   }
 
   // ---- parking ----
 
-  void park(const Piece& piece) noexcept {
-    TunnelState& state = *state_;
-    const std::uint32_t tail = state.parked_tail;
-    if (tail - state.parked_head == TunnelState::kParkedMax || pool_->free_count() < kReserve) {
-      pool_->give(piece.buffer);
-      ++app_rx_dropped_;
-      return;
-    }
-    state.parked[tail % TunnelState::kParkedMax] = {
-        .buffer = piece.buffer, .offset = piece.offset, .length = piece.length};
-    state.parked_tail = tail + 1;
-    has_parked_ = true;
+  void park(std::span<const Piece> frame) noexcept {
+    parking_.park(frame, kReserve);
+    detour_ = has_parked_ = !parking_.empty();
   }
 
-  [[gnu::noinline]] std::size_t unpark(std::span<Frame> out) noexcept {
-    TunnelState& state = *state_;
-    std::size_t count = 0;
-    while (count < out.size() && state.parked_head != state.parked_tail) {
-      // The index first: a process that dies in between loses a frame, and never hands one out twice.
-      const ParkedFrame frame = state.parked[state.parked_head++ % TunnelState::kParkedMax];
-      out[count++] = Frame(pool_->data(frame.buffer) + frame.offset, frame.buffer, frame.length,
-                           static_cast<std::uint16_t>(kBufferSize - frame.offset));
+  /// rx() while frames are parked, or a long one has arrived in part: first come those, then there must be room for the
+  /// parts, too.
+  [[gnu::noinline]] std::size_t receive_behind(std::span<Frame> out) noexcept {
+    const std::size_t count = parking_.unpark(out);
+    for (const Frame& frame : out.first(count)) app_rx_ += !frame.more();
+    has_parked_ = !parking_.empty();
+    detour_ = has_parked_ || assembly_.waiting() != 0;
+    const std::span<Frame> rest = out.subspan(count);
+    if (has_parked_ || rest.size() <= assembly_.waiting()) {
+      receive<true>({}, kBurst);
+      return count;
     }
-    has_parked_ = state.parked_head != state.parked_tail;
-    app_rx_ += count;
-    return count;
+    return count + receive<false>(rest, rest.size() - assembly_.waiting());
   }
 
   // ---- transmit, the application's ----
@@ -287,17 +259,46 @@ class Engine final : public QueueEngine {
     });
   }
 
-  /// How many of `frames` may be sent, up to the first that may not.
-  std::size_t sendable(std::span<const Frame> frames) noexcept {
-    const std::uint32_t longest = max_frame_ - NDD_FRAME_MIN;
+  /// How many of `frames` are whole and may be sent, up to the first that may not, or goes on in the next.
+  std::size_t sendable(std::span<const Frame> frames) const noexcept {
+    const std::uint32_t longest = std::min<std::uint32_t>(max_frame_, kBufferSize) - NDD_FRAME_MIN;
     const BufferIndex end = first_kernel_buffer_;
     for (const Frame& frame : frames) {
-      if (std::uint32_t{frame.size()} - NDD_FRAME_MIN > longest || frame.buffer() >= end) [[unlikely]] {
-        ++tx_refused_;
+      if (frame.extent() - NDD_FRAME_MIN > longest || frame.buffer() >= end) [[unlikely]]
         return static_cast<std::size_t>(&frame - frames.data());
-      }
     }
     return frames.size();
+  }
+
+  /// What sendable() stopped at: a long frame, which goes out, or one that may not be sent.
+  /// @return Frames taken, all of one frame's or none.
+  [[gnu::noinline]] std::size_t send_long(std::span<const Frame> frames, std::size_t room) noexcept {
+    std::array<Piece, kLongPieces> pieces;
+    std::size_t count = 0;
+    std::uint32_t octets = 0;
+    bool good = frames.front().more() && frames.front().size() >= NDD_FRAME_MIN;
+    for (bool more = good; good && more; ++count) {
+      good = count < frames.size() && count < pieces.size() && frames[count].size() != 0 &&
+             frames[count].buffer() < first_kernel_buffer_;
+      if (!good) break;
+      pieces[count] = piece_of(frames[count]);
+      pieces[count].flags = count == 0 ? Piece::kFirst : std::uint16_t{0};
+      octets += frames[count].size();
+      more = frames[count].more();
+    }
+    if (!good || octets > max_frame_) {
+      ++tx_refused_;
+      return 0;
+    }
+    pieces[count - 1].flags |= Piece::kLast;
+    if (count > room || queue_->tx_burst({pieces.data(), count}) == 0) {
+      ++tx_ring_full_;
+      app_waits_ = kAppetite;
+      return 0;
+    }
+    ++app_tx_;
+    ++doorbells_;
+    return count;
   }
 
   /// A frame's capacity is what is left of its buffer from data() on.
@@ -332,11 +333,19 @@ class Engine final : public QueueEngine {
       app_tx_ += sent;
       ++doorbells_;
     }
+    if (sent < limit) [[unlikely]]
+      return sent + send_others(frames.subspan(sent));
     if (limit < frames.size()) {
       tx_ring_full_ += frames.size() - limit;
       app_waits_ = kAppetite;
     }
     return sent;
+  }
+
+  /// From a frame on that is not like the others.
+  [[gnu::noinline]] std::size_t send_others(std::span<const Frame> frames) noexcept {
+    const std::size_t taken = send_long(frames, room_for_application());
+    return taken == 0 || taken == frames.size() ? taken : taken + send(frames.subspan(taken));
   }
 
   /// With a flush_interval: frames wait for others, to share a doorbell.
@@ -348,7 +357,14 @@ class Engine final : public QueueEngine {
       if (state.held_count == TunnelState::kHeldMax) flush_held();
       const std::size_t limit = std::min<std::size_t>(frames.size() - taken, TunnelState::kHeldMax - state.held_count);
       const std::size_t count = sendable(frames.subspan(taken, limit));
-      if (count == 0) break;
+      if (count == 0) {
+        flush_held();
+        const std::size_t room = holding_ ? 0 : room_for_application();
+        const std::size_t went = send_long(frames.subspan(taken), room);
+        if (went == 0) break;
+        taken += went;
+        continue;
+      }
       std::transform(frames.data() + taken, frames.data() + taken + count, state.held.data() + state.held_count,
                      piece_of);
       if (state.held_count == 0) hold_until_ = ticks_now() + flush_interval_;
@@ -435,11 +451,11 @@ class Engine final : public QueueEngine {
   std::size_t share_;  ///< slots a side may fill while the other waits
   bool kernel_waits_ = false;
   unsigned app_waits_ = 0;
-  bool partial_bad_ = false;
+  bool detour_ = false;  ///< frames are parked, or a long one has arrived in part
+  Assembly assembly_;
+  Parking parking_;
   std::uint64_t app_rx_ = 0;
   std::uint64_t app_tx_ = 0;
-  std::uint64_t app_rx_dropped_ = 0;
-  std::uint64_t rx_errors_ = 0;
   std::uint64_t foreign_ = 0;
   std::uint64_t tx_refused_ = 0;
   std::uint64_t tx_ring_full_ = 0;

@@ -96,7 +96,7 @@ void QueueEngine::look() noexcept {
 
 void QueueEngine::refresh() noexcept {
   link_up_ = parts_.control.link_up();
-  max_frame_ = std::min<std::uint32_t>(parts_.control.mtu() + kTagAndHeader, kBufferSize);
+  max_frame_ = parts_.control.mtu() + kTagAndHeader;
 }
 
 void QueueEngine::tell_misuse() noexcept {

@@ -18,11 +18,12 @@
 
 namespace udd {
 
-/// A frame of the application's that was met while it did not ask for frames.
-struct ParkedFrame {
+/// A frame of the application's, or a piece of a long one, that was met while it did not ask for frames.
+struct ParkedPiece {
   BufferIndex buffer;
   std::uint16_t offset;
   std::uint16_t length;
+  bool more;  ///< the frame goes on in the next one
 };
 
 struct TunnelState {
@@ -35,7 +36,7 @@ struct TunnelState {
   std::uint32_t partial_count;
   std::array<Piece, TunnelQueue::kMaxPieces> partial;
   std::array<Piece, kHeldMax> held;
-  std::array<ParkedFrame, kParkedMax> parked;
+  std::array<ParkedPiece, kParkedMax> parked;
 
   [[nodiscard]] static constexpr std::size_t size(std::uint32_t buffer_count) noexcept {
     return sizeof(TunnelState) + buffer_count;

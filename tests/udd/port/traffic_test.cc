@@ -109,7 +109,7 @@ TEST(Traffic, OneVlanTagIsLookedThrough) {
   EXPECT_TRUE(pair.kernel(1).receive());
 }
 
-TEST(Traffic, LongFramesOfTheKernelsSpanBuffersAndTheApplicationsDoNot) {
+TEST(Traffic, LongFramesOfTheKernelsSpanBuffers) {
   fake::KernelEnd::Options kernel;
   kernel.mtu = 9000;
   SimPair pair({}, kernel);
@@ -120,10 +120,156 @@ TEST(Traffic, LongFramesOfTheKernelsSpanBuffersAndTheApplicationsDoNot) {
   const auto got = pair.kernel(1).receive();
   ASSERT_TRUE(got);
   EXPECT_EQ(*got, jumbo);
-  pair.wire().device(1).receive(make_frame(mac_of(1), mac_of(0), kAppType, 6, 9014));
-  EXPECT_TRUE(pair.app_receive(1).empty());
-  EXPECT_EQ(pair.port(1).stats().app_rx_dropped, 1u);
   EXPECT_EQ(pair.kernel(1).violations(), 0u);
+}
+
+class LongFrames : public testing::Test {
+ protected:
+  static constexpr std::size_t kSize = 9014;  // three buffers
+
+  LongFrames()
+      : pair_({}, [] {
+          fake::KernelEnd::Options kernel;
+          kernel.mtu = 9000;
+          return kernel;
+        }()) {}
+
+  static std::vector<std::byte> long_frame(std::uint32_t mark) {
+    return make_frame(mac_of(1), mac_of(0), kAppType, mark, kSize);
+  }
+  /// The octets of the frame that starts at `first`, and how many Frames it has.
+  static std::pair<std::vector<std::byte>, std::size_t> join(std::span<const Frame> frames) {
+    std::vector<std::byte> octets;
+    std::size_t count = 0;
+    for (bool more = true; more; ++count) {
+      const auto data = frames[count].data();
+      octets.insert(octets.end(), data.begin(), data.end());
+      more = frames[count].more();
+    }
+    return {octets, count};
+  }
+  /// In as many Frames as it takes, `first` octets in the first.
+  std::vector<Frame> split(std::span<const std::byte> octets, std::size_t first = kBufferSize) {
+    std::vector<Frame> frames;
+    while (!octets.empty()) {
+      Frame frame;
+      EXPECT_EQ(pair_.queue(0).alloc({&frame, 1}), 1u);
+      const std::size_t length = std::min(octets.size(), frames.empty() ? first : kBufferSize);
+      frame.resize(static_cast<std::uint16_t>(length));
+      std::memcpy(frame.data().data(), octets.data(), length);
+      octets = octets.subspan(length);
+      frame.set_more(!octets.empty());
+      frames.push_back(frame);
+    }
+    return frames;
+  }
+  void expect_whole(std::span<const Frame> frames, std::uint32_t mark) {
+    const auto [octets, count] = join(frames);
+    EXPECT_EQ(count, 3u);
+    EXPECT_EQ(octets, long_frame(mark));
+  }
+
+  SimPair pair_;
+  std::array<Frame, 8> got_;
+};
+
+TEST_F(LongFrames, GoBothWaysAndMayBeSentBackInPlace) {
+  const std::vector<Frame> frames = split(long_frame(1), 100);
+  EXPECT_EQ(pair_.queue(0).tx(frames), frames.size());
+  ASSERT_EQ(pair_.queue(1).rx(got_), 3u);
+  expect_whole(got_, 1);
+  const MacAddress to = mac_of(0);
+  std::memcpy(got_[0].data().data(), to.data(), to.size());
+  EXPECT_EQ(pair_.queue(1).tx(std::span(got_).first(3)), 3u);
+  std::array<Frame, 8> back;
+  ASSERT_EQ(pair_.queue(0).rx(back), 3u);
+  EXPECT_EQ(join(back).first.size(), kSize);
+  pair_.queue(0).release(std::span(back).first(3));
+  EXPECT_EQ(pair_.port(1).stats().app_rx_frames, 1u);
+  EXPECT_EQ(pair_.port(1).stats().app_tx_frames, 1u);
+}
+
+TEST_F(LongFrames, BetweenShortOnesKeepTheirPlace) {
+  std::vector<Frame> frames = split(make_frame(mac_of(1), mac_of(0), kAppType, 1));
+  for (const Frame& frame : split(long_frame(2))) frames.push_back(frame);
+  for (const Frame& frame : split(make_frame(mac_of(1), mac_of(0), kAppType, 3))) frames.push_back(frame);
+  EXPECT_EQ(pair_.queue(0).tx(frames), 5u);
+  ASSERT_EQ(pair_.queue(1).rx(got_), 5u);
+  EXPECT_EQ(mark_of(got_[0].data()), 1u);
+  expect_whole(std::span(got_).subspan(1), 2);
+  EXPECT_EQ(mark_of(got_[4].data()), 3u);
+  EXPECT_EQ(pair_.port(0).stats().app_tx_frames, 3u);
+  EXPECT_EQ(pair_.port(1).stats().app_rx_frames, 3u);
+}
+
+TEST_F(LongFrames, AreHandedOutWholeHoweverLittleIsAskedFor) {
+  SimDevice& device = pair_.wire().device(1);
+  const std::span<Frame> two = std::span(got_).first(2), three = std::span(got_).first(3);
+  // in part, then the rest
+  device.receive(long_frame(1));
+  EXPECT_EQ(pair_.queue(1).rx(two), 0u);
+  device.receive(make_frame(mac_of(1), mac_of(0), kAppType, 2));
+  ASSERT_EQ(pair_.queue(1).rx(three), 3u);
+  expect_whole(three, 1);
+  EXPECT_EQ(pair_.queue(1).rx(three), 1u);
+  // parked
+  device.receive(long_frame(3));
+  device.receive(make_frame(mac_of(1), mac_of(0), kAppType, 4));
+  pair_.queue(1).poll();
+  ASSERT_EQ(pair_.queue(1).rx(three), 3u);
+  expect_whole(three, 3);
+  EXPECT_EQ(pair_.queue(1).rx(three), 1u);
+  EXPECT_EQ(pair_.port(1).stats().app_rx_dropped, 0u);
+  // never enough room
+  device.receive(long_frame(5));
+  EXPECT_EQ(pair_.queue(1).rx(two), 0u);
+  EXPECT_EQ(pair_.queue(1).rx(two), 0u);
+  EXPECT_EQ(pair_.queue(1).rx(two), 0u);
+  EXPECT_EQ(pair_.port(1).stats().app_rx_dropped, 1u);
+  device.receive(make_frame(mac_of(1), mac_of(0), kAppType, 6));
+  EXPECT_EQ(pair_.queue(1).rx(two), 1u);
+}
+
+TEST_F(LongFrames, ThatMakeNoSenseStayTheCallers) {
+  const auto refused = [&](std::vector<Frame> frames) {
+    const std::uint64_t before = pair_.port(0).stats().tx_refused;
+    EXPECT_EQ(pair_.queue(0).tx(frames), 0u);
+    EXPECT_EQ(pair_.port(0).stats().tx_refused, before + 1);
+    pair_.queue(0).release(frames);
+  };
+  std::vector<Frame> unfinished = split(long_frame(1));
+  unfinished.back().set_more(true);
+  refused(unfinished);
+  refused(split(make_frame(mac_of(1), mac_of(0), kAppType, 2, 9000 + 19)));
+  refused(split(long_frame(3), 13));
+  std::vector<Frame> empty = split(long_frame(4));
+  empty[1].resize(0);
+  empty[1].set_more(true);
+  refused(empty);
+  std::vector<Frame> foreign = split(long_frame(5));
+  foreign[2] = Frame(foreign[2].data().data(), 1023, 60, 4096);  // a buffer of the kernel's
+  EXPECT_EQ(pair_.queue(0).tx(foreign), 0u);
+  EXPECT_EQ(pair_.queue(1).rx(got_), 0u);
+}
+
+TEST_F(LongFrames, WaitForAllTheirSlots) {
+  pair_.wire().device(0).hold_transmit(true);
+  std::uint32_t sent = 0;
+  std::vector<Frame> frames;
+  for (;; ++sent) {
+    frames = split(long_frame(sent));
+    if (pair_.queue(0).tx(frames) == 0) break;
+  }
+  EXPECT_GT(sent, 20u);
+  EXPECT_LE(sent, SimPair::kSlots.tx / 3);
+  pair_.wire().device(0).hold_transmit(false);
+  for (std::uint32_t i = 0; i < sent; ++i) {
+    const std::size_t count = pair_.queue(1).rx(std::span(got_).first(3));
+    ASSERT_EQ(count, 3u) << i;
+    expect_whole(got_, i);
+    pair_.queue(1).release(std::span(got_).first(3));
+  }
+  EXPECT_EQ(pair_.queue(0).tx(frames), 3u);
 }
 
 TEST(Traffic, DamagedFramesAreDroppedWhole) {
