@@ -90,7 +90,7 @@ static int kagent_spec(struct kagent_port *port, const struct ndd_take *take,
 			       "%s: kernel_bufs %u must be %u at least, and less than buf_count %u",
 			       port->name, spec->kernel_bufs, least,
 			       spec->buf_count);
-	else if (take->exchange_bufs && !(spec->features & NDD_F_EXCHANGE))
+	else if (take->exchange_bufs && !(take->features & NDD_F_EXCHANGE))
 		kagent_msg_set(msg, "%s: exchange_bufs without NDD_F_EXCHANGE",
 			       port->name);
 	else if (spec->exchange_bufs >= spec->buf_count - spec->kernel_bufs)

@@ -64,7 +64,8 @@ struct LogRecord {
 struct PortOptions {
   /// EtherTypes that are yours; at least one, none below 0x0600.
   std::vector<std::uint16_t> ethertypes;
-  /// Buffers in the pool, and how many of them the kernel gets for sending; 0: the module's default.
+  /// Buffers in the pool, and how many of them the kernel gets for sending; 0: 4096, and a quarter of them. Up to
+  /// another quarter is the kernel's stock: it gives them for received ones that its sockets keep.
   std::uint32_t buffers = 0;
   std::uint32_t kernel_buffers = 0;
   /// Entries of the tunnel's rings; 0: default.

@@ -90,7 +90,7 @@ KernelEnd::KernelEnd(const Options& options)
   layout.place(sizeof(ndd_ctrl));
   ndd_ctrl ctrl{.magic = NDD_CTRL_MAGIC,
                 .queues = 1,
-                .features = 0,
+                .features = options.exchange_buffers != 0 ? NDD_F_EXCHANGE : 0,
                 .health = layout.place(sizeof(ndd_health)),
                 .config = layout.place(sizeof(ndd_config)),
                 .stats = layout.place(sizeof(ndd_stats)),
@@ -102,7 +102,7 @@ KernelEnd::KernelEnd(const Options& options)
                 .pool_iova = kPoolIova,
                 .window_iova = 0,
                 .window_size = 0,
-                .exchange_bufs = 0,
+                .exchange_bufs = options.exchange_buffers,
                 .reserved = 0};
   std::array<ndd_ring_layout, NDD_RINGS> rings{};
   for (unsigned i = 0; i < NDD_RINGS; ++i) {
@@ -129,7 +129,9 @@ KernelEnd::KernelEnd(const Options& options)
   krx_free_.emplace(memory(NDD_RING_KRX_FREE));
   const std::uint32_t first_kernel = options.buffers - options.kernel_buffers;
   for (std::uint32_t i = first_kernel; i < options.buffers; ++i) free_.push_back(i);
-  std::fill_n(with_process_.begin(), first_kernel, true);
+  const std::uint32_t first_exchange = first_kernel - options.exchange_buffers;
+  for (std::uint32_t i = first_exchange; i < first_kernel; ++i) stock_.push_back(i);
+  std::fill_n(with_process_.begin(), first_exchange, true);
   set_mode(NDD_MODE_TAKING, NDD_REASON_TAKEN);
   configure([&](ndd_config& config) {
     config.flags = NDD_CONFIG_UP;
@@ -222,8 +224,11 @@ std::optional<std::vector<std::byte>> KernelEnd::receive() {
   if (!keep_) {
     const std::uint32_t back = krx_free_->reserve(static_cast<std::uint32_t>(kept_.size()));
     for (std::uint32_t i = 0; i < back; ++i) {
-      krx_free_->write(i, kept_[i]);
-      with_process_[kept_[i]] = true;
+      // The one that was received waits in the stock for its turn.
+      stock_.push_back(kept_[i]);
+      krx_free_->write(i, stock_.front());
+      with_process_[stock_.front()] = true;
+      stock_.pop_front();
     }
     kept_.erase(kept_.begin(), kept_.begin() + back);
     krx_free_->submit(back);
@@ -246,6 +251,11 @@ std::size_t KernelEnd::reap() {
   }
   ktx_done_->release(count);
   return count;
+}
+
+std::size_t KernelEnd::stock() {
+  const std::lock_guard lock(mutex_);
+  return stock_.size();
 }
 
 std::size_t KernelEnd::free_buffers() {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -31,6 +32,7 @@ class KernelEnd {
     std::size_t state_size = 0;
     std::uint32_t buffers = 1024;
     std::uint32_t kernel_buffers = 128;
+    std::uint32_t exchange_buffers = 0;  ///< in stock: a received buffer is answered by another while there is one
     std::uint32_t ring_size = 256;
     MacAddress mac{0x52, 0x54, 0, 0, 0, 1};
     std::uint32_t mtu = 1500;
@@ -53,12 +55,14 @@ class KernelEnd {
 
   /// Sends a frame of any length. @return false: no buffer or no room now.
   bool send(std::span<const std::byte> frame);
-  /// A frame that the process gave us, if any; its buffers go back in exchange.
+  /// A frame that the process gave us, if any; its buffers go back, or others of the stock for them.
   [[nodiscard]] std::optional<std::vector<std::byte>> receive();
   /// Takes sent buffers back. @return how many.
   std::size_t reap();
   /// Buffers of ours that are not with the process.
   [[nodiscard]] std::size_t free_buffers();
+  /// Buffers in stock.
+  [[nodiscard]] std::size_t stock();
   /// Withholds the exchange: the process's buffers stay with the kernel.
   void keep_buffers(bool keep) noexcept { keep_ = keep; }
 
@@ -108,6 +112,7 @@ class KernelEnd {
   std::vector<std::uint32_t> free_;
   std::vector<bool> with_process_;  ///< per buffer
   std::vector<std::uint32_t> kept_;
+  std::deque<std::uint32_t> stock_;
   bool keep_ = false;
 
   mutable std::mutex link_mutex_;

@@ -31,7 +31,8 @@ void check_geometry(const Pool::Geometry& geometry, std::span<std::byte> state) 
               std::to_string(geometry.memory.size()) + " octets are mapped, " + std::to_string(needed) + " needed",
               kAdvice);
   }
-  if (geometry.kernel_buffers > geometry.buffer_count) {
+  if (geometry.kernel_buffers > geometry.buffer_count ||
+      geometry.exchange_buffers > geometry.buffer_count - geometry.kernel_buffers) {
     throw_bad(EINVAL, kWhat, "the kernel has more buffers than there are", kAdvice);
   }
   if (geometry.iova.value % kPageSize != 0) throw_bad(EINVAL, kWhat, "its device address is not a page's", kAdvice);
@@ -56,11 +57,13 @@ std::size_t Pool::state_size(std::uint32_t buffer_count) noexcept {
 Pool Pool::create(const Geometry& geometry, std::span<std::byte> state) {
   check_geometry(geometry, state);
   auto* pool_state = mapped_at<PoolState>(state, 0, 1);
-  const std::uint32_t own = geometry.buffer_count - geometry.kernel_buffers;
-  *pool_state = {
-      .buffer_count = geometry.buffer_count, .kernel_buffers = geometry.kernel_buffers, .free = own, .reserved = 0};
-  // Low indices on top: they are used first, so a port with little traffic stays in few pages.
   Pool pool(geometry, pool_state);
+  const std::uint32_t own = pool.own_buffers();
+  *pool_state = {.buffer_count = geometry.buffer_count,
+                 .kernel_buffers = geometry.kernel_buffers,
+                 .exchange_buffers = geometry.exchange_buffers,
+                 .free = own};
+  // Low indices on top: they are used first, so a port with little traffic stays in few pages.
   for (std::uint32_t i = 0; i < own; ++i) pool.stack_[i] = own - 1 - i;
   return pool;
 }
@@ -70,7 +73,8 @@ Pool Pool::adopt(const Geometry& geometry, std::span<std::byte> state) {
   constexpr const char* kWhat = "go on from the port's buffer pool";
   constexpr const char* kAdvice = "take the port afresh";
   auto* pool_state = mapped_at<PoolState>(state, 0, 1);
-  if (pool_state->buffer_count != geometry.buffer_count || pool_state->kernel_buffers != geometry.kernel_buffers) {
+  if (pool_state->buffer_count != geometry.buffer_count || pool_state->kernel_buffers != geometry.kernel_buffers ||
+      pool_state->exchange_buffers != geometry.exchange_buffers) {
     throw_bad(EPROTO, kWhat, "its state is of a pool of another size", kAdvice);
   }
   if (pool_state->free > geometry.buffer_count) throw_bad(EPROTO, kWhat, "more are free than there are", kAdvice);

@@ -23,14 +23,16 @@ class Pool {
     std::span<std::byte> memory;  ///< the mapped pool: nic_pages pages, then the buffers
     Iova iova;                    ///< where the NIC sees memory.data()
     std::uint32_t nic_pages = 0;
-    std::uint32_t buffer_count = 0;    ///< all buffers
-    std::uint32_t kernel_buffers = 0;  ///< the last of them belong to the kernel (KTX)
+    std::uint32_t buffer_count = 0;      ///< all buffers
+    std::uint32_t kernel_buffers = 0;    ///< the last of them belong to the kernel (KTX)
+    std::uint32_t exchange_buffers = 0;  ///< those before them, its stock: they come by KRX_FREE, for others it keeps
   };
 
   /// Octets of state that buffer_count buffers need.
   [[nodiscard]] static std::size_t state_size(std::uint32_t buffer_count) noexcept;
 
-  /// Formats `state` (the area's kPool section) for a fresh pool: every buffer that is not the kernel's is free.
+  /// Formats `state` (the area's kPool section) for a fresh pool: every buffer that is not the kernel's, nor in its
+  /// stock, is free.
   /// Throws udd::Error if memory or state is too small for the geometry.
   static Pool create(const Geometry& geometry, std::span<std::byte> state);
   /// Goes on from what `state` says. Throws udd::Error if it contradicts the geometry or itself.
@@ -92,6 +94,12 @@ class Pool {
   [[nodiscard]] BufferIndex first_kernel_buffer() const noexcept {
     return geometry_.buffer_count - geometry_.kernel_buffers;
   }
+  /// How many buffers are the process's, the kernel's stock not counted: which ones changes with every exchange.
+  [[nodiscard]] std::uint32_t own_buffers() const noexcept {
+    return first_kernel_buffer() - geometry_.exchange_buffers;
+  }
+  /// First of those that start out in the stock, up to first_kernel_buffer().
+  [[nodiscard]] BufferIndex first_exchange_buffer() const noexcept { return own_buffers(); }
 
   /// All of it: what the NIC may reach, starting at nic_iova().
   [[nodiscard]] std::span<std::byte> memory() const noexcept { return geometry_.memory; }

@@ -42,8 +42,8 @@ struct StateHeader {
 struct PoolState {
   std::uint32_t buffer_count;
   std::uint32_t kernel_buffers;
+  std::uint32_t exchange_buffers;
   std::uint32_t free;
-  std::uint32_t reserved;
 };
 static_assert(sizeof(PoolState) <= kCacheLineSize);
 

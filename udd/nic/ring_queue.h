@@ -79,7 +79,7 @@ class RingQueue {
     tx_batch_ends_ = tx_buffers_ + slots.tx;
     buffers_iova_ = pool.iova(0).value;
     // The ring may hold half of the process's buffers at most: sending and the kernel's exchange need the others.
-    rx_fill_ = std::min(slots.rx - 1, pool.first_kernel_buffer() / 2);
+    rx_fill_ = std::min(slots.rx - 1, pool.own_buffers() / 2);
     rx_refill_below_ = refill_level();
   }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -20,6 +21,8 @@ constexpr std::chrono::milliseconds kWatchdogMin{1};
 constexpr std::chrono::seconds kWatchdogMax{60};
 // Half for the NIC's receive ring, some in reserve for what is parked, the rest to send from.
 constexpr std::uint32_t kOwnBuffersLeast = 256;
+// Of the pool, in the kernel's stock: received pieces that sockets may have at the same time without a copy.
+constexpr std::uint32_t kExchangeShare = 4;
 
 std::vector<SteeringRule> rules_of(const PortOptions& options) {
   std::vector<SteeringRule> rules;
@@ -38,6 +41,11 @@ StateArea::Sizes section_sizes(const NicNeeds& needs, std::uint32_t buffers) noe
 
 std::size_t PortImpl::state_size(const NicNeeds& needs, std::uint32_t buffers) noexcept {
   return StateArea::required(section_sizes(needs, buffers));
+}
+
+std::uint32_t PortImpl::exchange_buffers(std::uint32_t buffers, std::uint32_t kernel_buffers) noexcept {
+  const std::uint32_t kept = kernel_buffers + kOwnBuffersLeast;
+  return std::min(buffers / kExchangeShare, buffers - std::min(buffers, kept));
 }
 
 void PortImpl::check(const PortOptions& options) {
@@ -79,11 +87,11 @@ void PortImpl::set_up(const NicNeeds& needs, const OpenNic& open_nic) {
   }
   ctrl_.emplace(areas.ctrl);
   const ndd_ctrl& ctrl = ctrl_->header();
-  if (ctrl.buf_count - ctrl.kernel_bufs < kOwnBuffersLeast) {
+  if (ctrl.buf_count - ctrl.kernel_bufs - ctrl.exchange_bufs < kOwnBuffersLeast) {
     throw Error(EINVAL, {.what = "use the pool",
                          .device = name_,
                          .why = fmt::format("{} of its {} buffers are the kernel's, which leaves the process too few",
-                                            ctrl.kernel_bufs, ctrl.buf_count),
+                                            ctrl.kernel_bufs + ctrl.exchange_bufs, ctrl.buf_count),
                          .advice = fmt::format("let buffers exceed kernel_buffers by {} at least", kOwnBuffersLeast)});
   }
   const StateArea state = StateArea::format(areas.state, section_sizes(needs, ctrl.buf_count));
@@ -91,7 +99,8 @@ void PortImpl::set_up(const NicNeeds& needs, const OpenNic& open_nic) {
                               .iova = Iova{ctrl.pool_iova},
                               .nic_pages = ctrl.nic_pages,
                               .buffer_count = ctrl.buf_count,
-                              .kernel_buffers = ctrl.kernel_bufs},
+                              .kernel_buffers = ctrl.kernel_bufs,
+                              .exchange_buffers = ctrl.exchange_bufs},
                              state.section(StateSection::kPool)));
 
   nic_ = open_nic(*pool_, state.section(StateSection::kNic));

@@ -34,6 +34,8 @@ class PortImpl final : private ForkGuard {
 
   /// Octets of state area that a port needs.
   [[nodiscard]] static std::size_t state_size(const NicNeeds& needs, std::uint32_t buffers) noexcept;
+  /// How many of a pool's buffers go into the kernel's stock for exchange: a quarter, unless the process needs them.
+  [[nodiscard]] static std::uint32_t exchange_buffers(std::uint32_t buffers, std::uint32_t kernel_buffers) noexcept;
   /// Throws udd::Error (EINVAL) for options that make no sense.
   static void check(const PortOptions& options);
 

@@ -17,9 +17,10 @@
 namespace udd {
 namespace {
 
-// 8 MiB of buffers: both rings of the NIC (512 each), KRX, and parked frames at the same time; and the kernel's share.
-constexpr std::uint32_t kBuffers = 2048;
-constexpr std::uint32_t kKernelBuffers = 512;
+// 16 MiB of buffers: half are for both rings of the NIC (512 each), KRX, and parked frames at the same time.
+constexpr std::uint32_t kBuffers = 4096;
+// Of them the kernel's, for what it sends.
+constexpr std::uint32_t kKernelShare = 4;
 
 PciId id_of(const PortNode& node) {
   const std::optional<Bdf> bdf = Bdf::parse(node.port());
@@ -36,8 +37,8 @@ TakeRequest request_of(const PortOptions& options, const NicNeeds& needs) {
   TakeRequest request;
   request.ring_size = options.ring_size;
   request.buffers = options.buffers != 0 ? options.buffers : kBuffers;
-  request.kernel_buffers = options.kernel_buffers != 0 ? options.kernel_buffers : kKernelBuffers;
-  if (options.buffers != 0 && options.kernel_buffers == 0) request.kernel_buffers = options.buffers / 4;
+  request.kernel_buffers = options.kernel_buffers != 0 ? options.kernel_buffers : request.buffers / kKernelShare;
+  request.exchange_buffers = PortImpl::exchange_buffers(request.buffers, request.kernel_buffers);
   request.nic_pages = needs.nic_pages;
   request.state_pages =
       static_cast<std::uint32_t>((PortImpl::state_size(needs, request.buffers) + kPageSize - 1) / kPageSize);

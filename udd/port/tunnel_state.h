@@ -3,7 +3,7 @@
 // stack nor in the NIC's rings, so that another process can go on from it (design D4a).
 //
 //   TunnelState    parked frames, frames held back for a common doorbell, a frame that has not fully arrived
-//   then one octet per buffer: 1 while the kernel has it, in exchange for none yet
+//   then one octet per buffer: 1 while the kernel has it, in exchange for none yet or in its stock
 //
 // Buffers of the process's that are named nowhere are the application's.
 #pragma once

@@ -42,7 +42,9 @@ CtrlArea::CtrlArea(std::span<std::byte> ctrl) : header_(*find<const ndd_ctrl>(ct
   if (header_.queues == 0 || header_.queues > NDD_QUEUES_MAX) {
     throw_bad(std::to_string(header_.queues) + " queues are impossible");
   }
-  if (header_.kernel_bufs > header_.buf_count) throw_bad("the kernel has more buffers than there are");
+  if (header_.kernel_bufs > header_.buf_count || header_.exchange_bufs > header_.buf_count - header_.kernel_bufs) {
+    throw_bad("the kernel has more buffers than there are");
+  }
   health_ = find<ndd_health>(ctrl, header_.health, "health");
   config_ = find<ndd_config>(ctrl, header_.config, "configuration");
   stats_ = find<ndd_stats>(ctrl, header_.stats, "statistics");

@@ -19,6 +19,7 @@ struct TakeRequest {
   std::uint32_t ring_size = 0;
   std::uint32_t buffers = 0;
   std::uint32_t kernel_buffers = 0;
+  std::uint32_t exchange_buffers = 0;  ///< in the kernel's stock; 0: none, received buffers are only lent
   std::uint32_t nic_pages = 0;
   std::uint32_t state_pages = 0;
   ndd_watch watch{};

@@ -42,11 +42,14 @@ TunnelQueue::TunnelQueue(Tunnel& tunnel, unsigned queue, const TunnelRings& ring
       krx_free_(rings.krx_free),
       krx_(rings.krx),
       ktx_done_(rings.ktx_done),
-      lend_at_most_(pool.first_kernel_buffer() / 3),
+      lent_(pool.first_kernel_buffer() - pool.own_buffers()),
+      lend_at_most_(lent_ + pool.own_buffers() / 3),
       pool_(&pool),
       with_kernel_(with_kernel),
       tunnel_(&tunnel),
-      queue_(queue) {}
+      queue_(queue) {
+  std::fill_n(with_kernel_.begin() + pool.first_exchange_buffer(), lent_, std::uint8_t{1});
+}
 
 void TunnelQueue::receive(std::span<const Piece> frame) noexcept {
   const auto count = static_cast<std::uint32_t>(frame.size());

@@ -35,7 +35,7 @@ class TunnelQueue {
     std::uint64_t kicks = 0;     ///< system calls made to wake the kernel
   };
 
-  /// @param with_kernel  one octet per buffer of the pool, in the state area
+  /// @param with_kernel  one octet per buffer of the pool, in the state area; zeroes, the kernel's stock is noted here
   TunnelQueue(Tunnel& tunnel, unsigned queue, const TunnelRings& rings, Pool& pool,
               std::span<std::uint8_t> with_kernel) noexcept;
 
@@ -89,8 +89,8 @@ class TunnelQueue {
   std::uint32_t staged_krx_ = 0;
   std::uint32_t staged_done_ = 0;
   std::uint32_t in_flight_ = 0;
-  std::uint32_t lent_ = 0;      ///< buffers with the kernel
-  std::uint32_t lend_at_most_;  ///< the NIC's ring takes up to half; what is left is the application's
+  std::uint32_t lent_;          ///< buffers with the kernel, its stock for exchange among them
+  std::uint32_t lend_at_most_;  ///< of its own; the NIC's ring takes up to half, what is left is the application's
   Pool* pool_;
   std::span<std::uint8_t> with_kernel_;
   Tunnel* tunnel_;

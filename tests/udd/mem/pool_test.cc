@@ -57,6 +57,27 @@ TEST_F(PoolTest, TakesBackWhatItGaveAndTheKernelsInExchange) {
   EXPECT_NE(std::find(again.begin(), again.end(), kBuffers - 1), again.end());
 }
 
+TEST_F(PoolTest, TheKernelsStockComesByExchangeOnly) {
+  constexpr std::uint32_t kStock = 12;
+  StateArea::format(view_->state(), memory_.sizes());
+  auto geometry = memory_.geometry(*view_);
+  geometry.exchange_buffers = kStock;
+  Pool pool = Pool::create(geometry, section(*view_));
+  EXPECT_EQ(pool.own_buffers(), kBuffers - kKernel - kStock);
+  EXPECT_EQ(pool.first_exchange_buffer(), kBuffers - kKernel - kStock);
+  EXPECT_EQ(pool.first_kernel_buffer(), kBuffers - kKernel);
+  std::array<BufferIndex, kBuffers> all{};
+  ASSERT_EQ(pool.take(all), kBuffers - kKernel - kStock);
+  EXPECT_LT(*std::max_element(all.begin(), all.begin() + pool.own_buffers()), pool.first_exchange_buffer());
+  pool.give(pool.first_exchange_buffer());
+  EXPECT_EQ(pool.free_count(), 1u);
+  EXPECT_NO_THROW(Pool::adopt(geometry, section(*view_)));
+  --geometry.exchange_buffers;
+  EXPECT_THROW(Pool::adopt(geometry, section(*view_)), Error) << "another stock";
+  geometry.exchange_buffers = kBuffers - kKernel + 1;
+  EXPECT_THROW(Pool::create(geometry, section(*view_)), Error) << "more than there are";
+}
+
 TEST_F(PoolTest, TakesBackASingleOne) {
   Pool pool = create();
   std::array<BufferIndex, 1> one{};

@@ -298,6 +298,18 @@ TEST(Life, APoolWithTooLittleForTheProcessIsRefused) {
   options.ethertypes = {kAppType};
   EXPECT_THROW(pair.take(0, options, kernel), Error);
   EXPECT_TRUE(pair.kernel(0).closed());
+  kernel.kernel_buffers = 128;
+  kernel.exchange_buffers = kernel.buffers - 128 - 255;
+  EXPECT_THROW(pair.take(0, options, kernel), Error);
+  EXPECT_TRUE(pair.kernel(0).closed());
+}
+
+TEST(Life, TheStockLeavesEnoughForTheProcess) {
+  EXPECT_EQ(PortImpl::exchange_buffers(4096, 1024), 1024u);
+  EXPECT_EQ(PortImpl::exchange_buffers(512, 128), 128u);
+  EXPECT_EQ(PortImpl::exchange_buffers(512, 200), 56u);
+  EXPECT_EQ(PortImpl::exchange_buffers(512, 256), 0u);
+  EXPECT_EQ(PortImpl::exchange_buffers(128, 64), 0u);
 }
 
 TEST(Life, TheBackupThreadKeepsThePortAlive) {

@@ -526,10 +526,13 @@ TEST(Traffic, ABrokenRingStopsTheTunnelAndNotTheApplication) {
   EXPECT_EQ(pair.app_receive(1).size(), 1u);
 }
 
-TEST(Traffic, EveryBufferIsAccountedFor) {
+/// With so many in the kernel's stock.
+void every_buffer_is_accounted_for(std::uint32_t exchange) {
   PortOptions options;
   options.backup_after = std::nullopt;  // nobody may move a buffer while they are counted
-  SimPair pair(options);
+  fake::KernelEnd::Options kernel;
+  kernel.exchange_buffers = exchange;
+  SimPair pair(options, kernel);
   const auto account = [&] {
     // All rings and stacks, as a second process would find them.
     const StateArea state = StateArea::adopt(pair.kernel(1).areas().state);
@@ -567,6 +570,44 @@ TEST(Traffic, EveryBufferIsAccountedFor) {
   }
   pair.queue(1).release(held);
   EXPECT_EQ(account(), 1024u - 128u);
+  EXPECT_EQ(pair.kernel(1).stock(), exchange);
+  EXPECT_EQ(pair.kernel(1).violations(), 0u);
+}
+
+TEST(Traffic, EveryBufferIsAccountedFor) { every_buffer_is_accounted_for(0); }
+
+TEST(Traffic, EveryBufferIsAccountedForWithExchange) { every_buffer_is_accounted_for(128); }
+
+TEST(Traffic, ExchangeMovesBuffersAndLendsNoMore) {
+  fake::KernelEnd::Options kernel;
+  kernel.exchange_buffers = 256;
+  SimPair pair({}, kernel);
+  // Several times the pool: every buffer of both has been in the other's hands.
+  constexpr std::uint32_t kFrames = 3000;
+  for (std::uint32_t i = 0; i < kFrames; ++i) {
+    const auto frame = make_frame(mac_of(1), mac_of(0), kIpType, i, 60 + i % 1000);
+    pair.wire().device(1).receive(frame);
+    std::optional<std::vector<std::byte>> got;
+    for (int polls = 0; polls < 10 && !got; ++polls) {
+      pair.queue(1).poll();
+      got = pair.kernel(1).receive();
+    }
+    ASSERT_TRUE(got) << i;
+    ASSERT_EQ(*got, frame) << i;
+  }
+  // What is with the kernel without an answer is bounded still, by what is the process's own.
+  pair.kernel(1).keep_buffers(true);
+  std::uint32_t kept = 0;
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    pair.wire().device(1).receive(make_frame(mac_of(1), mac_of(0), kIpType, i));
+    pair.queue(1).poll();
+    kept += pair.kernel(1).receive() ? 1 : 0;
+  }
+  const std::uint32_t own = pair.pool(1).own_buffers();
+  EXPECT_EQ(own, 1024u - 128u - 256u);
+  EXPECT_GE(kept, own / 3 - 1);
+  EXPECT_LE(kept, own / 3);
+  EXPECT_EQ(pair.kernel(1).violations(), 0u);
 }
 
 }  // namespace
