@@ -41,6 +41,18 @@ static inline int kagent_iommu_map(struct iommu_domain *domain,
 #endif
 }
 
+/* In the transmit path. */
+static inline int kagent_iommu_map_atomic(struct iommu_domain *domain,
+					  unsigned long iova, phys_addr_t paddr,
+					  size_t size, int prot)
+{
+#ifdef KAGENT_HAVE_IOMMU_MAP_GFP
+	return iommu_map(domain, iova, paddr, size, prot, GFP_ATOMIC);
+#else
+	return iommu_map_atomic(domain, iova, paddr, size, prot);
+#endif
+}
+
 static inline void kagent_vm_flags_set(struct vm_area_struct *vma,
 				       unsigned long flags)
 {

@@ -24,6 +24,9 @@ static const struct kagent_stat kagent_queue_stats[] = {
 	QUEUE_STAT(tx, frames, frames),
 	QUEUE_STAT(tx, octets, octets),
 	QUEUE_STAT(tx, wakeups, wakeups),
+	QUEUE_STAT(tx, window_frames, window_frames),
+	QUEUE_STAT(tx, window_octets, window_octets),
+	QUEUE_STAT(tx, window_failures, window_failures),
 	QUEUE_STAT(rx, frames, frames),
 	QUEUE_STAT(rx, octets, octets),
 	QUEUE_STAT(rx, polls, wakeups),
@@ -132,6 +135,29 @@ static int kagent_get_link_ksettings(struct net_device *dev,
 	return 0;
 }
 
+/* tx-copybreak: octets of a run of whole pages from which on it is cheaper to let
+ * the NIC fetch them than to copy them. 4294967295 copies everything: no page of
+ * the kernel's is then seen by the NIC.
+ */
+static int kagent_get_tunable(struct net_device *dev,
+			      const struct ethtool_tunable *tuna, void *data)
+{
+	if (tuna->id != ETHTOOL_TX_COPYBREAK)
+		return -EOPNOTSUPP;
+	*(u32 *)data = kagent_priv(dev)->tx_copybreak;
+	return 0;
+}
+
+static int kagent_set_tunable(struct net_device *dev,
+			      const struct ethtool_tunable *tuna,
+			      const void *data)
+{
+	if (tuna->id != ETHTOOL_TX_COPYBREAK)
+		return -EOPNOTSUPP;
+	WRITE_ONCE(kagent_priv(dev)->tx_copybreak, *(const u32 *)data);
+	return 0;
+}
+
 const struct ethtool_ops kagent_ethtool_ops = {
 	.get_drvinfo = kagent_get_drvinfo,
 	.get_link = ethtool_op_get_link,
@@ -139,5 +165,7 @@ const struct ethtool_ops kagent_ethtool_ops = {
 	.get_sset_count = kagent_get_sset_count,
 	.get_strings = kagent_get_strings,
 	.get_ethtool_stats = kagent_get_stats,
+	.get_tunable = kagent_get_tunable,
+	.set_tunable = kagent_set_tunable,
 	.get_ts_info = ethtool_op_get_ts_info,
 };

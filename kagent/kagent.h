@@ -9,7 +9,7 @@
  * the device is closed.
  *
  * Locks, outer to inner: handover > (device_lock) > rtnl > announce > tx queue >
- * lock. Whoever holds rtnl only asks (kagent_port_end()), and never waits for a
+ * window > lock. Whoever holds rtnl only asks (kagent_port_end()), and never waits for a
  * hand-over.
  */
 #ifndef KAGENT_H
@@ -39,6 +39,9 @@ struct kagent_counters {
 	u64_stats_t frames;
 	u64_stats_t octets;
 	u64_stats_t wakeups;	/* eventfd signals (tx), NAPI polls (rx) */
+	u64_stats_t window_frames;	/* tx: with pieces in the window */
+	u64_stats_t window_octets;	/* tx: of those pieces */
+	u64_stats_t window_failures;	/* tx: runs that could not be mapped */
 	u64_stats_t drops[KAGENT_DROPS];
 };
 
@@ -58,6 +61,7 @@ struct kagent_netdev {
 	/* fast path */
 	struct kagent_port *port;
 	struct kagent_queue *queues;	/* dev->num_tx_queues of them */
+	u32 tx_copybreak;		/* rtnl; read without */
 
 	/* slow path, under rtnl */
 	netdev_features_t offers;	/* of whoever drives the port */
@@ -77,7 +81,11 @@ struct kagent_file {
 };
 
 /* NDD_F_* that this module has */
-#define KAGENT_FEATURES	NDD_F_OFFLOAD
+#define KAGENT_FEATURES							\
+	(NDD_F_WINDOW | NDD_F_OFFLOAD | NDD_F_TX_CSUM | NDD_F_TSO4 | NDD_F_TSO6)
+
+/* Shorter runs of a frag's pages are copied; see ethtool.c */
+#define KAGENT_TX_COPYBREAK	16384
 
 /* A request of NDD_TAKE for the port's worker; see take.c */
 struct kagent_take_request {
@@ -234,6 +242,7 @@ extern const struct attribute_group *kagent_node_groups[];
 extern atomic_t kagent_live_ports;
 extern atomic_t kagent_live_sessions;
 extern atomic_t kagent_live_pages;
+extern atomic_t kagent_live_skbs;
 
 static inline struct kagent_netdev *kagent_priv(const struct net_device *dev)
 {

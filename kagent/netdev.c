@@ -17,11 +17,12 @@
 	 NETIF_F_ALL_TSO | NETIF_F_RXCSUM | NETIF_F_GRO_HW |		\
 	 NETIF_F_HW_VLAN_CTAG_TX)
 
-/* With rings: one pass copies and sums (tx.c); the rest is the kernel's GSO. */
-#define KAGENT_TUNNEL_FEATURES	(NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_HIGHDMA)
-#define KAGENT_TUNNEL_OFFLOADS						\
-	(NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_RXCSUM | \
-	 NETIF_F_GRO_HW)
+/* With rings, whatever the NIC: one pass copies, sums and tags (txframe.c); the
+ * rest is the kernel's GSO, or what the process has agreed to.
+ */
+#define KAGENT_TUNNEL_FEATURES						\
+	(NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_HIGHDMA |		\
+	 NETIF_F_HW_VLAN_CTAG_TX)
 
 /**
  * kagent_drop() - count a drop
@@ -91,6 +92,19 @@ int kagent_queues_create(struct net_device *dev)
 	return 0;
 }
 
+static netdev_features_t kagent_tunnel_features(u64 agreed)
+{
+	netdev_features_t features = KAGENT_TUNNEL_FEATURES;
+
+	if (agreed & NDD_F_OFFLOAD)
+		features |= NETIF_F_RXCSUM | NETIF_F_GRO_HW;
+	if (agreed & NDD_F_TSO4)
+		features |= NETIF_F_TSO | NETIF_F_TSO_ECN;
+	if (agreed & NDD_F_TSO6)
+		features |= NETIF_F_TSO6;
+	return features;
+}
+
 /**
  * kagent_tunnel_open() - give ndd0's queues their rings; under rtnl
  * @dev: ndd0
@@ -117,9 +131,7 @@ int kagent_tunnel_open(struct net_device *dev, struct kagent_session *session)
 		napi_enable(&queue->napi);
 	}
 	priv->tunnel = true;
-	priv->offers = KAGENT_TUNNEL_FEATURES;
-	if (session->view.features & NDD_F_OFFLOAD)
-		priv->offers |= KAGENT_TUNNEL_OFFLOADS;
+	priv->offers = kagent_tunnel_features(session->view.features);
 	netdev_update_features(dev);
 	return 0;
 }
@@ -368,6 +380,7 @@ const struct net_device_ops kagent_netdev_ops = {
 	.ndo_set_rx_mode = kagent_set_rx_mode,
 	.ndo_vlan_rx_add_vid = kagent_vlan_add,
 	.ndo_vlan_rx_kill_vid = kagent_vlan_del,
+	.ndo_features_check = kagent_tx_features_check,
 	.ndo_fix_features = kagent_fix_features,
 	.ndo_set_features = kagent_set_features,
 	.ndo_get_stats64 = dev_get_tstats64,
@@ -398,6 +411,7 @@ void kagent_netdev_destroy(struct net_device *dev)
 void kagent_netdev_setup(struct net_device *dev)
 {
 	ether_setup(dev);
+	kagent_priv(dev)->tx_copybreak = KAGENT_TX_COPYBREAK;
 	dev->netdev_ops = &kagent_netdev_ops;
 	dev->ethtool_ops = &kagent_ethtool_ops;
 	dev->rtnl_link_ops = &kagent_link_ops;

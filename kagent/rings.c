@@ -106,6 +106,17 @@ static int kagent_rings_fill(struct kagent_session *session,
 	return 0;
 }
 
+/* So are the slots of the window. */
+static int kagent_rings_window(struct kagent_session *session,
+			       struct kagent_rings *rings, u32 queue)
+{
+	u32 count = session->window_slots / session->queues;
+
+	return kagent_window_create(&rings->window,
+				    kagent_slot_iova(KAGENT_WINDOW_IOVA,
+						     queue * count), count);
+}
+
 /**
  * kagent_rings_create() - lay out the ctrl area
  * @session: its pages are there
@@ -136,6 +147,8 @@ int kagent_rings_create(struct kagent_session *session,
 		.nic_pages = spec->nic_pages,
 		.state_pages = spec->state_pages,
 		.pool_iova = KAGENT_POOL_IOVA,
+		.window_iova = kagent_window_iova(session),
+		.window_size = kagent_window_size(session),
 		.exchange_bufs = spec->exchange_bufs,
 	};
 	session->health = session->ctrl + at.health;
@@ -165,7 +178,8 @@ int kagent_rings_create(struct kagent_session *session,
 		rings->asleep = true;
 		*rings->krx.flags = NDD_RING_NEED_WAKEUP;
 		*rings->ktx_done.flags = NDD_RING_NEED_WAKEUP;
-		err = kagent_rings_fill(session, rings, i);
+		err = kagent_rings_fill(session, rings, i) ?:
+		      kagent_rings_window(session, rings, i);
 		if (err)
 			return err;
 	}
@@ -188,6 +202,7 @@ void kagent_rings_destroy(struct kagent_session *session)
 		if (event)
 			eventfd_ctx_put(event);
 		kvfree(rings->free);
+		kagent_window_destroy(&rings->window);
 	}
 	kvfree(session->rings);
 }

@@ -2,7 +2,7 @@
 /*
  * session.c - one process's hold: made by NDD_TAKE, gone with its last user.
  *
- * Also the moments at which the NIC begins and ceases to see the pool.
+ * Also the moments at which the NIC begins and ceases to see pool and window.
  */
 #include <linux/eventfd.h>
 #include <linux/sched/signal.h>
@@ -26,7 +26,7 @@ static void kagent_session_destroy(struct kagent_session *session)
 	kagent_pool_destroy(&session->ctrl_pages);
 	kagent_pool_destroy(&session->state_pages);
 	kvfree(session->owners);
-	kvfree(session->ktx_len);
+	kvfree(session->ktx_octets);
 	put_pid(session->owner);
 	kagent_port_put(session->port);
 	kfree(session);
@@ -68,11 +68,16 @@ kagent_session_create(struct kagent_port *port,
 	session->ring_size = spec->ring_size;
 	session->kernel_bufs = spec->kernel_bufs;
 	session->exchange_bufs = spec->exchange_bufs;
+	/* a queue can't have more in flight than its ring has entries */
+	if (spec->features & NDD_F_WINDOW)
+		session->window_slots = spec->queues *
+			min_t(u32, spec->ring_size,
+			      KAGENT_WINDOW_SLOTS / spec->queues);
 
 	session->owners = kvzalloc(spec->buf_count, GFP_KERNEL_ACCOUNT);
-	session->ktx_len = kvcalloc(spec->buf_count, sizeof(u32),
-				    GFP_KERNEL_ACCOUNT);
-	if (!session->owners || !session->ktx_len)
+	session->ktx_octets = kvcalloc(spec->buf_count, sizeof(u32),
+				       GFP_KERNEL_ACCOUNT);
+	if (!session->owners || !session->ktx_octets)
 		goto err_destroy;
 	session->view = (struct kagent_pool_view) {
 		.owner = session->owners,
@@ -195,18 +200,49 @@ int kagent_session_set_event(struct kagent_session *session, u32 queue, int fd)
 	return 0;
 }
 
+/* What the NIC sees, but for what is mapped frame by frame. */
+static int kagent_session_map(struct kagent_session *session,
+			      struct iommu_domain *domain)
+{
+	u64 from = kagent_window_iova(session) ?: KAGENT_POOL_IOVA;
+	u32 i;
+	int err;
+
+	if (domain->geometry.aperture_start > from ||
+	    domain->geometry.aperture_end < KAGENT_POOL_IOVA_END)
+		return -ERANGE;
+	err = kagent_pool_map(&session->pool, domain, KAGENT_POOL_IOVA);
+	if (err)
+		return err;
+	session->domain = domain;
+	for (i = 0; i < session->queues; i++)
+		kagent_window_open(&session->rings[i].window, domain);
+	return 0;
+}
+
+static void kagent_session_unmap(struct kagent_session *session)
+{
+	u32 i;
+
+	for (i = 0; i < session->queues; i++)
+		kagent_window_close(&session->rings[i].window);
+	kagent_pool_unmap(&session->pool, session->domain, KAGENT_POOL_IOVA);
+	session->domain = NULL;
+}
+
 /**
  * kagent_device_opened() - the process opens the VFIO device
  * @port: port
  * @domain: the domain it is attached to, nothing in it yet
  *
- * Return: 0 with the pool mapped; -EACCES if nobody has taken the port or has it
- * open already; -ERANGE if @domain cannot hold the pool; another error
+ * Return: 0 with the pool mapped and the window open; -EACCES if nobody has taken
+ * the port or has it open already; -ERANGE if @domain cannot hold them; another
+ * error
  */
 int kagent_device_opened(struct kagent_port *port, struct iommu_domain *domain)
 {
 	struct kagent_session *session = NULL;
-	int err = -ERANGE;
+	int err;
 
 	spin_lock_bh(&port->lock);
 	if (port->mode == NDD_MODE_TAKING && !port->end_reason &&
@@ -220,12 +256,7 @@ int kagent_device_opened(struct kagent_port *port, struct iommu_domain *domain)
 		return -EACCES;
 
 	mutex_lock(&session->map_lock);
-	if (domain->geometry.aperture_start <= KAGENT_POOL_IOVA &&
-	    domain->geometry.aperture_end >= KAGENT_POOL_IOVA_END)
-		err = kagent_pool_map(&session->pool, domain,
-				      KAGENT_POOL_IOVA);
-	if (!err)
-		session->domain = domain;
+	err = kagent_session_map(session, domain);
 	mutex_unlock(&session->map_lock);
 
 	if (err) {
@@ -243,7 +274,7 @@ int kagent_device_opened(struct kagent_port *port, struct iommu_domain *domain)
 EXPORT_SYMBOL_GPL(kagent_device_opened);
 
 /**
- * kagent_device_unmap() - take the pool out of the device's domain
+ * kagent_device_unmap() - take pool and window out of the device's domain
  * @port: port
  * @domain: as in kagent_device_opened()
  */
@@ -254,10 +285,8 @@ void kagent_device_unmap(struct kagent_port *port, struct iommu_domain *domain)
 	if (!session)
 		return;
 	mutex_lock(&session->map_lock);
-	if (session->domain == domain) {
-		kagent_pool_unmap(&session->pool, domain, KAGENT_POOL_IOVA);
-		session->domain = NULL;
-	}
+	if (session->domain == domain)
+		kagent_session_unmap(session);
 	mutex_unlock(&session->map_lock);
 	kagent_session_put(session);
 }

@@ -10,6 +10,7 @@
 #define KAGENT_SESSION_H
 
 #include "kagent.h"
+#include "window.h"
 
 /* ---- pool.c: pages for the NIC, and the two areas it never sees ---- */
 
@@ -42,7 +43,48 @@ int kagent_pool_mmap(struct kagent_pool *pool, struct vm_area_struct *vma,
 #define KAGENT_POOL_IOVA	0x10000000ULL
 #define KAGENT_POOL_IOVA_END	0xf0000000ULL
 
+/* ---- window.c: the kernel's own pages, for the NIC to read ---- */
+
+struct kagent_slot {
+	struct sk_buff *skb;	/* whose pages are mapped; NULL: none */
+	u32 size;		/* octets mapped */
+};
+
+struct kagent_window {
+	/* under the queue's tx lock */
+	u64 iova;		/* of the queue's first slot */
+	u32 count;		/* slots; 0 without NDD_F_WINDOW */
+	u32 free_count;
+	u32 *free;		/* stack of slots */
+	u32 *octets;		/* of the piece in a slot, as ktx_octets */
+
+	spinlock_t lock;	/* of what follows */
+	struct iommu_domain *domain;	/* NULL: nothing is mapped any more */
+	struct kagent_slot *slots;
+};
+
+int kagent_window_create(struct kagent_window *window, u64 iova, u32 count);
+void kagent_window_destroy(struct kagent_window *window);
+void kagent_window_open(struct kagent_window *window,
+			struct iommu_domain *domain);
+void kagent_window_close(struct kagent_window *window);
+void kagent_window_hold(struct sk_buff *skb);
+bool kagent_window_map(struct kagent_window *window, struct sk_buff *skb,
+		       phys_addr_t phys, u32 size, u32 *slot);
+void kagent_window_return(struct kagent_window *window, u32 from);
+
 /* ---- rings.c: the kernel's ends ---- */
+
+/* Of one frame, at most: runs in the window, buffers, and pieces. Copied octets
+ * fill whole buffers but for one before each run, and the last.
+ */
+#define KAGENT_RUNS_MAX		8
+#define KAGENT_TX_BUFS							\
+	(DIV_ROUND_UP(NDD_FRAME_MAX, NDD_BUF_SIZE) + KAGENT_RUNS_MAX)
+#define KAGENT_TX_PIECES	(KAGENT_TX_BUFS + KAGENT_RUNS_MAX)
+
+/* Beside a piece's octets: it is the last one of its frame. */
+#define KAGENT_PIECE_LAST	BIT(31)
 
 struct kagent_ring {
 	u32 *producer;		/* shared */
@@ -60,10 +102,12 @@ struct kagent_rings {
 	/* transmit, under the queue's tx lock */
 	struct kagent_ring ktx ____cacheline_aligned_in_smp;
 	struct kagent_ring ktx_done;
+	u32 away;		/* pieces that the process has not returned */
 	u32 first_buf;		/* of the kernel's buffers of this queue */
 	u32 buf_count;
 	u32 free_count;
 	u32 *free;		/* stack of buffer indices */
+	struct kagent_window window;
 
 	/* receive, in NAPI */
 	struct kagent_ring krx ____cacheline_aligned_in_smp;
@@ -89,7 +133,7 @@ struct kagent_session {
 	u32 queues;
 	struct kagent_pool_view view;
 	struct kagent_rings *rings;
-	u32 *ktx_len;		/* octets in a kernel buffer in flight */
+	u32 *ktx_octets;	/* of the piece in a buffer, with PIECE_LAST */
 	unsigned long flags;	/* KAGENT_SESSION_* bits */
 
 	/* slow path */
@@ -101,6 +145,7 @@ struct kagent_session {
 	u32 kernel_bufs;
 	u32 exchange_bufs;
 	u32 ring_size;
+	u32 window_slots;		/* of all queues */
 	struct mutex map_lock;		/* one map or unmap at a time */
 	struct iommu_domain *domain;	/* map_lock; pool is mapped there */
 
@@ -175,7 +220,22 @@ bool kagent_ring_load(struct kagent_session *session, struct kagent_ring *ring,
 bool kagent_ring_space(struct kagent_session *session,
 		       struct kagent_ring *ring, const char *name, u32 *space);
 
-/* tx.c, rx.c */
+static inline u64 kagent_window_size(const struct kagent_session *session)
+{
+	return (u64)session->window_slots * NDD_WINDOW_SLOT;
+}
+
+static inline u64 kagent_window_iova(const struct kagent_session *session)
+{
+	return session->window_slots ? KAGENT_WINDOW_IOVA : 0;
+}
+
+/* tx.c, txframe.c, rx.c */
+u32 kagent_tx_frame(struct kagent_queue *queue, struct sk_buff *skb);
+struct sk_buff *kagent_tx_fit(struct net_device *dev, struct sk_buff *skb);
+netdev_features_t kagent_tx_features_check(struct sk_buff *skb,
+					   struct net_device *dev,
+					   netdev_features_t features);
 netdev_tx_t kagent_tx(struct kagent_queue *queue, struct sk_buff *skb);
 void kagent_tx_reap(struct kagent_queue *queue);
 bool kagent_tx_starved(const struct kagent_queue *queue);

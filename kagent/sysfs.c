@@ -163,3 +163,5 @@ module_param_cb(live_sessions, &kagent_live_ops, &kagent_live_sessions, 0444);
 MODULE_PARM_DESC(live_sessions, "holds whose memory exists");
 module_param_cb(live_pages, &kagent_live_ops, &kagent_live_pages, 0444);
 MODULE_PARM_DESC(live_pages, "pages shared with processes");
+module_param_cb(live_skbs, &kagent_live_ops, &kagent_live_skbs, 0444);
+MODULE_PARM_DESC(live_skbs, "frames whose pages a NIC may read");

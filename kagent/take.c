@@ -19,7 +19,7 @@
 /* Likewise, in stock for exchange. */
 #define KAGENT_EXCHANGE_SHARE	4
 /* Three of the largest frames, for each queue. */
-#define KAGENT_KERNEL_MIN	(3 * DIV_ROUND_UP(NDD_FRAME_MAX, NDD_BUF_SIZE))
+#define KAGENT_KERNEL_MIN	(3 * KAGENT_TX_BUFS)
 /* 16 MiB each of descriptor rings and of state */
 #define KAGENT_PAGES_MAX	4096
 
@@ -64,6 +64,9 @@ static int kagent_spec(struct kagent_port *port, const struct ndd_take *take,
 	if (spec->features & NDD_F_EXCHANGE)
 		spec->exchange_bufs = take->exchange_bufs ?:
 				      spec->buf_count / KAGENT_EXCHANGE_SHARE;
+	/* a segment's checksum is its NIC's */
+	if (!(spec->features & NDD_F_TX_CSUM))
+		spec->features &= ~(NDD_F_TSO4 | NDD_F_TSO6);
 	/* as many for each queue */
 	spec->kernel_bufs -= spec->kernel_bufs % spec->queues;
 	spec->exchange_bufs -= spec->exchange_bufs % spec->queues;
@@ -219,8 +222,8 @@ static void kagent_answer(const struct kagent_session *session,
 	take->state_size = (u64)session->state_pages.count * PAGE_SIZE;
 	take->pool_size = (u64)session->pool.count * PAGE_SIZE;
 	take->pool_iova = KAGENT_POOL_IOVA;
-	take->window_iova = 0;
-	take->window_size = 0;
+	take->window_iova = kagent_window_iova(session);
+	take->window_size = kagent_window_size(session);
 }
 
 /* Descriptors are numbered before the take, and known to the process after all

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "tests/tools/held.h"
+#include "tests/tools/nic82574.h"
 
 namespace {
 
@@ -32,47 +33,18 @@ using held::check;
 using held::die;
 using held::expect;
 using held::expect_errno;
-using held::map;
+using held::kDescriptors;
+using held::kPage;
+using held::LegacyDescriptor;
+using held::Registers;
 using held::say;
 
-constexpr size_t kPage = 4096;
 constexpr uint64_t kForeignIova = 0x10000000;  // of the process's own making, outside pool and window
 
 [[noreturn]] void sleep_for_good() {
   say("ready");
   for (;;) pause();
 }
-
-// 82574L registers that the checks need (datasheet revision 3.4, chapter 10.2).
-class Registers {
- public:
-  static constexpr uint32_t kCtrl = 0x0000, kStatus = 0x0008, kRctl = 0x0100, kTctl = 0x0400;
-  static constexpr uint32_t kRdbal = 0x2800, kRdbah = 0x2804, kRdlen = 0x2808, kRdh = 0x2810, kRdt = 0x2818;
-  static constexpr uint32_t kTdbal = 0x3800, kTdbah = 0x3804, kTdlen = 0x3808, kTdh = 0x3810, kTdt = 0x3818;
-  static constexpr uint32_t kRfctl = 0x5008;
-  static constexpr uint32_t kCtrlSetLinkUp = 1U << 6;
-  static constexpr uint32_t kRctlOn = 1U << 1 | 1U << 3 | 1U << 4 | 1U << 15;  // EN, UPE, MPE, BAM; buffers of 2 KiB
-  static constexpr uint32_t kTctlOn = 1U << 1 | 1U << 3;                       // EN, PSP
-
-  explicit Registers(void* base) : base_(static_cast<volatile uint8_t*>(base)) {}
-  uint32_t get(uint32_t offset) const { return *at(offset); }
-  void set(uint32_t offset, uint32_t value) { *at(offset) = value; }
-
- private:
-  volatile uint32_t* at(uint32_t offset) const {
-    return reinterpret_cast<volatile uint32_t*>(const_cast<uint8_t*>(base_) + offset);
-  }
-  volatile uint8_t* base_;
-};
-
-struct LegacyDescriptor {
-  uint64_t address;
-  uint32_t length_and_command;
-  uint32_t status;
-};
-constexpr uint32_t kTxCommand = 1U << 24 | 1U << 25 | 1U << 27;  // EOP, IFCS, RS
-constexpr uint32_t kDone = 1;
-constexpr uint32_t kDescriptors = kPage / sizeof(LegacyDescriptor);
 
 struct Held : held::Held {
   void* bar = nullptr;
@@ -87,11 +59,7 @@ struct Held : held::Held {
 
   void open_device() {
     held::Held::open_device();
-    vfio_region_info info{};
-    info.argsz = sizeof(info);
-    info.index = VFIO_PCI_BAR0_REGION_INDEX;
-    check(ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info), "region info of BAR 0");
-    bar = map(device, info.offset, info.size, "BAR 0");
+    bar = held::map_registers(*this);
   }
 
   void map_dma(uint64_t iova, void* memory, size_t size, bool wanted) {
@@ -115,27 +83,13 @@ struct Held : held::Held {
 
   // Have the NIC send one frame from the pool; whether it fetched the descriptor there and wrote back that it is done.
   bool nic_reaches_pool() {
-    Registers regs(bar);
-    std::memset(pool, 0, kPage);
-    auto* ring = reinterpret_cast<volatile LegacyDescriptor*>(pool);
+    held::TransmitRing ring(*this, Registers(bar));
     uint8_t* frame = pool + kPage;
     std::memset(frame, 0xff, 12);
     frame[12] = 0x88;
     frame[13] = 0xb5;
-    ring[0].address = take.pool_iova + kPage;
-    ring[0].length_and_command = 60 | kTxCommand;
-    ring[0].status = 0;
-    regs.set(Registers::kCtrl, regs.get(Registers::kCtrl) | Registers::kCtrlSetLinkUp);
-    regs.set(Registers::kTctl, 0);
-    regs.set(Registers::kTdbal, static_cast<uint32_t>(take.pool_iova));
-    regs.set(Registers::kTdbah, static_cast<uint32_t>(take.pool_iova >> 32));
-    regs.set(Registers::kTdlen, kDescriptors * sizeof(LegacyDescriptor));
-    regs.set(Registers::kTdh, 0);
-    regs.set(Registers::kTdt, 0);
-    regs.set(Registers::kTctl, Registers::kTctlOn);
-    regs.set(Registers::kTdt, 1);
-    for (int i = 0; i < 200 && !(ring[0].status & kDone); ++i) usleep(10000);
-    return ring[0].status & kDone;
+    ring.add(take.pool_iova + kPage, 60, true);
+    return ring.send();
   }
 };
 

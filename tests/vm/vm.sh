@@ -48,5 +48,5 @@ median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }
 stat_of() { ethtool -S "${2:-ndd0}" | awk -v name="$1:" '$1 == name { print $2 }'; }
 far_stat() { far ethtool -S eth1 | awk -v name="$1:" '$1 == name { print $2 }'; }
 
-live() { cat /sys/module/kagent/parameters/live_sessions /sys/module/kagent/parameters/live_pages | tr '\n' ' '; }
-nothing_live() { [ "$(live)" = "0 0 " ]; }
+live() { (cd /sys/module/kagent/parameters && cat live_sessions live_pages live_skbs) | tr '\n' ' '; }
+nothing_live() { [ "$(live)" = "0 0 0 " ]; }

@@ -17,7 +17,8 @@ namespace {
 using Descriptors = std::vector<ndd_desc>;
 
 constexpr std::uint16_t kWhole = NDD_DESC_FIRST | NDD_DESC_LAST;
-constexpr std::uint32_t kPieces = 17;  // the most a frame may have
+constexpr std::uint32_t kPieces = 17;  // full ones that a frame can't have
+constexpr std::uint64_t kFeatures = NDD_F_WINDOW | NDD_F_OFFLOAD | NDD_F_TX_CSUM | NDD_F_TSO4 | NDD_F_TSO6;
 constexpr std::uint32_t kTestBuffers = 32;
 
 ndd_desc piece(std::uint16_t flags, std::uint32_t index = 0, std::uint32_t length = 60, std::uint64_t offset = 0) {
@@ -113,7 +114,7 @@ std::vector<Case> cases(const Mirror& mirror, const ndd_take& take) {
       {"last reserved octet", one([](auto& d) { d.reserved1[5] = 0x80; }), "krx_drop_bad_flags"},
       {"a frame without FIRST", {piece(NDD_DESC_LAST)}, "krx_drop_bad_chain"},
       {"FIRST after FIRST", {piece(NDD_DESC_FIRST), piece(kWhole)}, "krx_drop_bad_chain"},
-      {"18 pieces", chain(kPieces + 1, 100, true), "krx_drop_bad_chain"},
+      {"49 pieces", chain(NDD_PIECES_MAX + 1, 100, true), "krx_drop_bad_chain"},
       {"a chain of 3000 that ends at last", chain(3000, 1, true), "krx_drop_bad_chain"},
       {"UFO", one(gso(3)), "krx_drop_bad_offload"},
       {"UDP_L4", one(gso(5)), "krx_drop_bad_offload"},
@@ -155,11 +156,14 @@ void try_done(Mirror& mirror, const held::Held& held) {
                                  0xffffffffull,
                                  mirror.first_kernel_buffer() + 0x100000000ull,
                                  held.take.buf_count - 1ull,
-                                 mirror.first_kernel_buffer() - 1ull};
+                                 mirror.first_kernel_buffer() - 1ull,
+                                 NDD_DONE_WINDOW | held.take.window_iova,
+                                 NDD_DONE_WINDOW | (held.take.window_iova + held.take.window_size),
+                                 NDD_DONE_WINDOW | (held.take.window_iova - 1)};
   const bool consumed = mirror.inject_done(wrong);
   const std::string got = drops(before, read_counters());
   // the kernel's first buffer may be in flight just then
-  held::expect(consumed && (got == "ktx_drop_bad_done+7 " || got == "ktx_drop_bad_done+6 "),
+  held::expect(consumed && (got == "ktx_drop_bad_done+10 " || got == "ktx_drop_bad_done+9 "),
                "buffers returned that are not in flight: " + got);
   before = read_counters();
   const std::vector<std::uint64_t> many(500, held.take.buf_count - 1ull);
@@ -249,7 +253,7 @@ void run_descriptors(const std::string& port) {
   held::Held held(port);
   held.take.features = ~0ull;  // what the module does not have it must not grant
   held.take_and_start();
-  held::expect(held.take.features == NDD_F_OFFLOAD, "of all feature bits only the module's own are granted");
+  held::expect(held.take.features == kFeatures, "of all feature bits only the module's own are granted");
   Mirror mirror(held);
   held::say("took");
   held::expect(mirror.serve_until_answered(2), "the rings carry frames");

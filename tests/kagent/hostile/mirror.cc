@@ -8,7 +8,7 @@
 #include <chrono>
 #include <cstring>
 
-#include "udd/ring/ring_memory.h"
+#include "tests/tools/held_rings.h"
 
 namespace hostile {
 namespace {
@@ -20,12 +20,6 @@ constexpr useconds_t kNap = 200;  // between two rounds
 /// The first buffers are the tests' own; the mirror answers with others.
 constexpr std::uint32_t kFirstOwn = 64;
 constexpr std::uint32_t kOwn = 64;
-
-udd::RingMemory find(const held::Held& held, ndd_ring_id id) {
-  const auto* layout = reinterpret_cast<const ndd_ring_layout*>(held.area + held.ctrl()->rings) + id;
-  const std::size_t entry = id == NDD_RING_KTX || id == NDD_RING_KRX ? sizeof(ndd_desc) : sizeof(std::uint64_t);
-  return udd::ring_memory({reinterpret_cast<std::byte*>(held.area), held.take.ctrl_size}, *layout, entry);
-}
 
 constexpr std::size_t kType = 12, kArpOperation = 20, kIpProtocol = 23, kIcmpType = 34, kIcmpSum = 36;
 
@@ -41,8 +35,8 @@ bool is_echo_request(const std::vector<std::uint8_t>& f) {
 
 Mirror::Mirror(const held::Held& held)
     : held_(held),
-      rings_{find(held, NDD_RING_KTX), find(held, NDD_RING_KTX_DONE), find(held, NDD_RING_KRX),
-             find(held, NDD_RING_KRX_FREE)},
+      rings_{held::ring(held, NDD_RING_KTX), held::ring(held, NDD_RING_KTX_DONE), held::ring(held, NDD_RING_KRX),
+             held::ring(held, NDD_RING_KRX_FREE)},
       ktx_(rings_[NDD_RING_KTX]),
       ktx_done_(rings_[NDD_RING_KTX_DONE]),
       krx_(rings_[NDD_RING_KRX]),
@@ -97,9 +91,10 @@ void Mirror::serve() {
   for (std::uint32_t i = 0; i < room; ++i) {
     const ndd_desc desc = ktx_.read(i);
     if (desc.flags & NDD_DESC_FIRST) frame_.clear();
+    const bool window = desc.flags & NDD_DESC_WINDOW;  // for the NIC to read, not for the process
     const auto index = static_cast<std::uint32_t>(desc.addr & NDD_ADDR_INDEX_MASK);
-    frame_.insert(frame_.end(), buffer(index), buffer(index) + desc.len);
-    ktx_done_.write(i, desc.addr);
+    if (!window) frame_.insert(frame_.end(), buffer(index), buffer(index) + desc.len);
+    ktx_done_.write(i, window ? desc.addr | NDD_DONE_WINDOW : desc.addr);
     if (answering_ && (desc.flags & NDD_DESC_LAST)) answer(frame_);
   }
   ktx_.release(room);
