@@ -226,7 +226,7 @@ static bool kagent_poll_sleep(struct kagent_queue *queue)
 	smp_mb();	/* (D); and the flags were cleared before we ask who waits */
 	if (test_bit(KAGENT_SESSION_BROKEN, &session->flags))
 		return true;
-	if (kagent_tx_starved(queue)) {
+	if (kagent_tx_waits(queue)) {
 		WRITE_ONCE(*rings->ktx_done.flags, NDD_RING_NEED_WAKEUP);
 		smp_mb();	/* (D) */
 		if (kagent_ring_ready(&rings->ktx_done))

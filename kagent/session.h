@@ -73,6 +73,12 @@ bool kagent_window_map(struct kagent_window *window, struct sk_buff *skb,
 		       phys_addr_t phys, u32 size, u32 *slot);
 void kagent_window_return(struct kagent_window *window, u32 from);
 
+/* Are skbs held? Without the tx lock: a moment ago. */
+static inline bool kagent_window_busy(const struct kagent_window *window)
+{
+	return READ_ONCE(window->free_count) != window->count;
+}
+
 /* ---- rings.c: the kernel's ends ---- */
 
 /* Of one frame, at most: runs in the window, buffers, and pieces. Copied octets
@@ -238,7 +244,7 @@ netdev_features_t kagent_tx_features_check(struct sk_buff *skb,
 					   netdev_features_t features);
 netdev_tx_t kagent_tx(struct kagent_queue *queue, struct sk_buff *skb);
 void kagent_tx_reap(struct kagent_queue *queue);
-bool kagent_tx_starved(const struct kagent_queue *queue);
+bool kagent_tx_waits(const struct kagent_queue *queue);
 int kagent_poll(struct napi_struct *napi, int budget);
 
 #endif /* KAGENT_SESSION_H */

@@ -32,16 +32,19 @@ static bool kagent_tx_room(struct kagent_rings *rings)
 }
 
 /**
- * kagent_tx_starved() - does the stack wait for buffers to come back?
+ * kagent_tx_waits() - does anybody wait for what the process is to return?
  * @queue: queue
  *
- * If so the process is to kick when it returns some.
+ * The stack for buffers; or the owners of frames that are held: a socket may have
+ * no room for more until then, and send nothing that would look. If so the process
+ * is to kick when it returns some.
  *
- * Return: it does
+ * Return: somebody does
  */
-bool kagent_tx_starved(const struct kagent_queue *queue)
+bool kagent_tx_waits(const struct kagent_queue *queue)
 {
-	return netif_xmit_stopped(kagent_txq(queue));
+	return netif_xmit_stopped(kagent_txq(queue)) ||
+	       kagent_window_busy(&queue->rings->window);
 }
 
 /* Return: octets of the piece that an entry of KTX_DONE gives back, with

@@ -325,6 +325,13 @@ u32 kagent_tx_frame(struct kagent_queue *queue, struct sk_buff *skb)
 		}
 	}
 	kagent_piece_end(&b, true);
+	if (b.runs) {
+		/* seen by the process before the frame is; a poll that clears
+		 * it just now sees our slots when it is done
+		 */
+		smp_wmb();
+		WRITE_ONCE(*rings->ktx_done.flags, NDD_RING_NEED_WAKEUP);
+	}
 	smp_store_release(ktx->producer, ktx->index);	/* (A) */
 	if (!b.runs) {
 		dev_consume_skb_any(skb);
