@@ -3,12 +3,14 @@
 #include <cerrno>
 
 #include "tests/contract/nic_contract.h"
+#include "tests/contract/offload_contract.h"
 #include "tests/contract/sim_rig.h"
 
 namespace udd::contract {
 namespace {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Sim, NicContract, ::testing::Types<SimRig>);
+INSTANTIATE_TYPED_TEST_SUITE_P(Sim, NicOffloadContract, ::testing::Types<SimRig>);
 
 class NicFaults : public NicContract<SimRig> {
  protected:

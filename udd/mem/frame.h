@@ -7,12 +7,17 @@
 #include <cstdint>
 #include <span>
 
+#include "udd/base/units.h"
+
 namespace udd {
 
 /// Index of a buffer in the port's pool; a buffer is kBufferSize octets.
 using BufferIndex = std::uint32_t;
 inline constexpr BufferIndex kNoBuffer = ~BufferIndex{0};
 inline constexpr std::size_t kBufferSize = 4096;  // NDD_BUF_SIZE, asserted in pool.cc
+/// Marks what stands for a slot of the kernel's window where a sent buffer's index is expected; the other bits are the
+/// slot's number. kNoBuffer there: nothing comes back.
+inline constexpr BufferIndex kWindowToken = BufferIndex{1} << 31;
 
 /// Where a frame's time-stamp comes from. e1000e has none.
 enum class TimestampSource : std::uint8_t { kNone, kNicReceive };
@@ -83,6 +88,41 @@ struct Piece {
   std::uint16_t length = 0;  ///< octets
   std::uint16_t flags = 0;
   std::uint16_t vlan_tci = 0;
+};
+
+/// A run of octets of a frame of the kernel's to send, in the pool or in the window.
+struct TxPiece {
+  Iova address{};
+  std::uint32_t length = 0;       ///< octets
+  BufferIndex token = kNoBuffer;  ///< comes back once they are sent: a buffer, or kWindowToken and a slot
+};
+
+/// What is left to the NIC of a frame to send. Places are octets from the frame's start, all within its first piece.
+struct TxOffload {
+  enum class Kind : std::uint8_t {
+    kNone,
+    kChecksum,  ///< the sum from sum_from to the end goes to sum_to, where that of the pseudo header is
+    kTcp4,      ///< likewise, for each of the TCP/IPv4 segments that the frame is to be cut into
+    kTcp6,      ///< of the TCP/IPv6 segments
+  };
+  Kind kind = Kind::kNone;
+  bool tcp = false;  ///< it is TCP's checksum
+  std::uint8_t sum_from = 0;
+  std::uint8_t sum_to = 0;
+  std::uint8_t ip = 0;             ///< of segments: the IP header
+  std::uint8_t header_length = 0;  ///< of segments: up to the end of TCP's header
+  std::uint16_t segment_size = 0;  ///< of segments: octets behind the header
+
+  [[nodiscard]] constexpr bool segments() const noexcept { return kind >= Kind::kTcp4; }
+};
+
+/// A frame of the kernel's to send, next to an array of pieces in which those of each frame lie behind those of the one
+/// before.
+struct TxFrame {
+  std::uint32_t pieces = 0;
+  std::uint32_t length = 0;     ///< octets
+  std::byte* header = nullptr;  ///< what `offload` speaks of; in the pool
+  TxOffload offload{};
 };
 
 }  // namespace udd

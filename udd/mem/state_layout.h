@@ -65,8 +65,9 @@ struct QueueState {
   std::uint32_t tx_tail;      ///< next slot to queue in
   std::uint64_t family_word;  ///< the family's own (e1000: permanent MAC address)
 
-  // Behind it, from the next cache line on: the buffer of each receive slot; the buffer of each transmit slot; and at
-  // the transmit slot of a batch's first piece, the index behind its last piece, which is the one the NIC reports on.
+  // Behind it, from the next cache line on: the buffer of each receive slot; the buffer or token of each transmit slot
+  // (see kWindowToken); and at the transmit slot of a batch's first piece, the index behind its last piece, which is
+  // the one the NIC reports on.
 
   [[nodiscard]] static constexpr std::size_t size(std::uint32_t rx_slots, std::uint32_t tx_slots) noexcept {
     return kCacheLineSize + (std::size_t{rx_slots} + 2 * std::size_t{tx_slots}) * sizeof(std::uint32_t);

@@ -51,10 +51,24 @@ struct NicStats {
   std::uint64_t rx_errors = 0;
 };
 
-/// What a family needs of NDD_TAKE.
+/// What a NIC does for the kernel, which does by itself what none is told of here. Of frames to send all headers
+/// concerned lie in the first 255 octets.
+struct NicOffloads {
+  bool window = false;       ///< sends from anywhere it can read: a piece need not be in the pool, nor in one page
+  bool tx_checksum = false;  ///< TxOffload::Kind::kChecksum, whatever the protocol
+  bool tso4 = false;         ///< kTcp4
+  bool tso6 = false;         ///< kTcp6
+  bool rx_checksum =
+      false;  ///< tells of Piece::kChecksumOk: of unfragmented TCP and UDP over IPv4 and IPv6, never wrongly
+
+  bool operator==(const NicOffloads&) const = default;
+};
+
+/// What a family needs of NDD_TAKE, and what it has to offer.
 struct NicNeeds {
   std::uint32_t nic_pages = 0;  ///< pages for descriptor rings
   std::size_t state_size = 0;   ///< octets of the state area's kNic section
+  NicOffloads offloads{};
 };
 
 /// Control half. Thread: one at a time, and not while its queue runs on another thread unless said so.
@@ -90,6 +104,8 @@ class Nic {
   [[nodiscard]] virtual int interrupt_fd() const noexcept = 0;
   /// Octets of L3 the family can carry.
   [[nodiscard]] virtual std::uint32_t max_mtu() const noexcept = 0;
+  /// The same as in NicNeeds.
+  [[nodiscard]] virtual NicOffloads offloads() const noexcept = 0;
 
  protected:
   Nic() = default;
@@ -103,29 +119,43 @@ class Nic {
 /// tx_burst  Queues whole frames only: takes the longest prefix of `pieces` that ends with a kLast piece and
 ///           fits, rings the doorbell once if anything was queued, returns the number of pieces. Those buffers are
 ///           the NIC's until reclaim.
-/// tx_reclaim Buffers of finished pieces in queueing order, up to out.size(). Lazy: touches descriptors only.
+/// tx_frames Queues frames of the kernel's, whole ones, with what is left to the NIC of them, and rings the doorbell
+///           once. At least one, and the slots that tx_slots() tells of each must fit tx_room() together. The kinds of
+///           TxOffload are those that Nic::offloads() tells of.
+/// tx_slots  Slots that a frame takes: one for what is left to the NIC, if anything is, and one for each kTxPieceMax
+///           octets of each of its pieces.
+/// tx_reclaim Buffers of finished pieces in queueing order, tokens of tx_frames' pieces likewise, up to out.size().
+///           Lazy: touches descriptors only.
 /// rx_each, tx_each, tx_reclaim_each  The same for a loop that has no use for an array in between. rx_each calls
-///           whole(buffer, length) for an undamaged frame at the start of its only buffer, other(piece) for any other
-///           piece. tx_each queues exactly `count` pieces, 1 .. tx_room(), that source() yields, the last one a
-///           frame's last. tx_reclaim_each calls sink(span of buffers), good until the next tx.
-/// tx_room   Pieces that tx_burst would take now, without touching the hardware.
+///           whole(buffer, length, word) for an undamaged frame at the start of its only buffer, other(piece) for any
+///           other piece; what else the NIC told of the frame is in the word, for rx_flags(). tx_each queues exactly
+///           `count` pieces, 1 .. tx_room(), that source() yields, the last one a frame's last. tx_reclaim_each calls
+///           sink(span of buffers and tokens), good until the next tx; of the slots that carry nothing to return,
+///           kNoBuffer. It counts slots.
+/// tx_room   Slots that are free, each good for a piece of tx_burst, without touching the hardware.
 /// pending   True if rx_burst would return something.
 ///
 /// A descriptor the device wrote is data from outside: lengths above the buffer and indices are checked, a
 /// damaged or impossible one is reported as kError, never trusted.
 template <typename Q>
-concept NicQueue = requires(Q queue, const Q const_queue, std::span<Piece> out, std::span<const Piece> in,
-                            std::span<BufferIndex> done, std::size_t count,
-                            void (*whole)(BufferIndex, std::uint16_t) noexcept, void (*other)(const Piece&) noexcept,
-                            Piece (*source)() noexcept, void (*sink)(std::span<const BufferIndex>) noexcept) {
-  { queue.rx_burst(out) } noexcept -> std::same_as<std::size_t>;
-  { queue.tx_burst(in) } noexcept -> std::same_as<std::size_t>;
-  { queue.tx_reclaim(done) } noexcept -> std::same_as<std::size_t>;
-  { queue.rx_each(count, whole, other) } noexcept -> std::same_as<std::size_t>;
-  { queue.tx_each(count, source) } noexcept -> std::same_as<void>;
-  { queue.tx_reclaim_each(count, sink) } noexcept -> std::same_as<std::size_t>;
-  { const_queue.tx_room() } noexcept -> std::same_as<std::size_t>;
-  { const_queue.pending() } noexcept -> std::same_as<bool>;
-};
+concept NicQueue =
+    requires(Q queue, const Q const_queue, std::span<Piece> out, std::span<const Piece> in, std::span<BufferIndex> done,
+             std::size_t count, void (*whole)(BufferIndex, std::uint16_t, std::uint64_t) noexcept,
+             void (*other)(const Piece&) noexcept, std::uint64_t word, Piece (*source)() noexcept,
+             std::span<const TxFrame> frames, const TxFrame& frame, const TxPiece* pieces,
+             void (*sink)(std::span<const BufferIndex>) noexcept) {
+      { queue.rx_burst(out) } noexcept -> std::same_as<std::size_t>;
+      { queue.tx_burst(in) } noexcept -> std::same_as<std::size_t>;
+      { queue.tx_reclaim(done) } noexcept -> std::same_as<std::size_t>;
+      { queue.rx_each(count, whole, other) } noexcept -> std::same_as<std::size_t>;
+      { Q::rx_flags(word) } noexcept -> std::same_as<std::uint16_t>;
+      { queue.tx_each(count, source) } noexcept -> std::same_as<void>;
+      { queue.tx_frames(frames, pieces) } noexcept -> std::same_as<void>;
+      { Q::kTxPieceMax } -> std::convertible_to<std::uint32_t>;
+      { Q::tx_slots(frame, pieces) } noexcept -> std::same_as<std::uint32_t>;
+      { queue.tx_reclaim_each(count, sink) } noexcept -> std::same_as<std::size_t>;
+      { const_queue.tx_room() } noexcept -> std::same_as<std::size_t>;
+      { const_queue.pending() } noexcept -> std::same_as<bool>;
+    };
 
 }  // namespace udd

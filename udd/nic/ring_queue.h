@@ -20,33 +20,23 @@
 #include "udd/mem/mapped.h"
 #include "udd/mem/pool.h"
 #include "udd/mem/state_layout.h"
+#include "udd/nic/ring_descriptor.h"
 
 namespace udd {
 
-/// One descriptor as the NIC reads and writes it.
-struct RingDescriptor {
-  std::uint64_t address;  ///< IOVA of the data
-  std::uint64_t word;     ///< length, command, status: by Format
-
-  [[nodiscard]] std::uint64_t load() const noexcept {
-    // atomic_ref of a const object needs C++26; nothing is written through it here.
-    return std::atomic_ref(const_cast<std::uint64_t&>(word)).load(std::memory_order_acquire);
-  }
-  /// Empty, for the NIC to fill.
-  void give(std::uint64_t to) noexcept {
-    address = to;
-    store(0);
-  }
-  void store(std::uint64_t value) noexcept { std::atomic_ref(word).store(value, std::memory_order_relaxed); }
-};
-static_assert(sizeof(RingDescriptor) == 16);
-
-/// Format   kFamily; of a receive word: kRxDone, kRxLast, kRxError (any of these bits: damaged), rx_length();
-///          of a transmit word: kTxDone, kTxReport, tx_word(length, last).
+/// Format   kFamily; of a receive word: kRxDone, kRxLast, kRxError (any of these bits: damaged), rx_length(),
+///          rx_checked() (the NIC found the checksum above IP right; told with a frame's last piece);
+///          of a transmit word: kTxDone, kTxReport, tx_word(length, last);
+///          of the kernel's frames: kTxPieceMax, the most octets a descriptor carries; for frames with an offload
+///          tx_context(frame), the descriptor before them, tx_word(length, last, offload), and tx_prepare(frame), which
+///          may change the frame's header to what the NIC wants to find.
 /// Doorbell rx_tail(slot) and tx_tail(slot): orders all earlier stores before telling the NIC.
 template <typename Format, typename Doorbell>
 class RingQueue {
  public:
+  /// The most octets of the kernel's that one slot carries.
+  static constexpr std::uint32_t kTxPieceMax = Format::kTxPieceMax;
+
   struct Slots {
     std::uint32_t rx = 512;  ///< powers of two
     std::uint32_t tx = 512;
@@ -118,7 +108,8 @@ class RingQueue {
         end = tx_batch_ends_[i & tx_mask_];
         good = end - i - 1 < state.tx_tail - i;
       }
-      good = good && tx_buffers_[i & tx_mask_] < pool_->buffer_count();
+      const BufferIndex token = tx_buffers_[i & tx_mask_];
+      good = good && (token < pool_->buffer_count() || token >= kWindowToken);
     }
     if (good) {
       expect_plain();
@@ -159,8 +150,14 @@ class RingQueue {
   // Burst half: see NicQueue. The two below each are what the bursts are made of, for a loop that has no use for
   // an array of pieces in between.
 
-  /// As rx_burst, but calls whole(buffer, length) for an undamaged frame that fits one buffer, and other(piece) for
-  /// any other piece. The buffer is the caller's from that moment on.
+  /// Flags of the piece that is a whole frame, of which rx_each told this word.
+  [[nodiscard]] static std::uint16_t rx_flags(std::uint64_t word) noexcept {
+    constexpr std::uint16_t kWhole = Piece::kFirst | Piece::kLast;
+    return Format::rx_checked(word) ? kWhole | Piece::kChecksumOk : kWhole;
+  }
+
+  /// As rx_burst, but calls whole(buffer, length, word) for an undamaged frame that fits one buffer, and other(piece)
+  /// for any other piece. The buffer is the caller's from that moment on.
   template <typename Whole, typename Other>
   std::size_t rx_each(std::size_t wanted, Whole&& whole, Other&& other) noexcept {
     QueueState& state = *state_;
@@ -175,7 +172,7 @@ class RingQueue {
       const std::uint64_t word = descriptor->load();
       if ((word & kRxPlainMask) == plain) [[likely]] {
         publish(state.rx_head, ++at);
-        whole(*buffer, static_cast<std::uint16_t>(Format::rx_length(word)));
+        whole(*buffer, static_cast<std::uint16_t>(Format::rx_length(word)), word);
       } else {
         if ((word & Format::kRxDone) == 0) break;
         publish(state.rx_head, ++at);
@@ -217,14 +214,54 @@ class RingQueue {
         buffer = tx_buffers_;
       }
     }
-    // The NIC reports the batch's last piece only; what came before it is done then, too.
-    descriptor->store(descriptor->word | Format::kTxReport);
-    tx_batch_ends_[tail & tx_mask_] = end;
-    publish(state.tx_tail, end);
-    doorbell_.tx_tail(end & tx_mask_);
+    hand_over(state, tail, end, *descriptor);
   }
 
-  /// As tx_reclaim, but calls sink(span of buffers) for each run of them; the span is good until the next tx_burst.
+  /// Slots that a frame of the kernel's takes: its pieces in runs that a descriptor carries, and what is to be done
+  /// with them before.
+  [[nodiscard]] static std::uint32_t tx_slots(const TxFrame& frame, const TxPiece* pieces) noexcept {
+    std::uint32_t slots = frame.offload.kind == TxOffload::Kind::kNone ? 0 : 1;
+    for (const TxPiece& piece : std::span(pieces, frame.pieces)) {
+      slots += (piece.length + kTxPieceMax - 1) / kTxPieceMax;
+    }
+    return slots;
+  }
+
+  /// Whole frames of the kernel's, at least one; their tx_slots() must fit tx_room() together.
+  void tx_frames(std::span<const TxFrame> frames, const TxPiece* pieces) noexcept {
+    QueueState& state = *state_;
+    const std::uint32_t tail = state.tx_tail;
+    std::uint32_t end = tail;
+    const auto put = [&](const RingDescriptor& descriptor, BufferIndex token) noexcept {
+      const std::uint32_t slot = end++ & tx_mask_;
+      tx_buffers_[slot] = token;
+      tx_ring_[slot].address = descriptor.address;
+      tx_ring_[slot].store(descriptor.word);
+    };
+    for (const TxFrame& frame : frames) {
+      const bool offload = frame.offload.kind != TxOffload::Kind::kNone;
+      const auto word = [&](std::uint32_t length, bool last) noexcept {
+        return offload ? Format::tx_word(length, last, frame.offload)
+                       : Format::tx_word(static_cast<std::uint16_t>(length), last);
+      };
+      if (offload) {
+        Format::tx_prepare(frame);
+        put(Format::tx_context(frame), kNoBuffer);
+      }
+      for (const TxPiece* const behind = pieces + frame.pieces; pieces != behind; ++pieces) {
+        std::uint64_t address = pieces->address.value;
+        std::uint32_t left = pieces->length;
+        for (; left > kTxPieceMax; left -= kTxPieceMax, address += kTxPieceMax) {
+          put({.address = address, .word = word(kTxPieceMax, false)}, kNoBuffer);
+        }
+        put({.address = address, .word = word(left, pieces + 1 == behind)}, pieces->token);
+      }
+    }
+    hand_over(state, tail, end, tx_ring_[(end - 1) & tx_mask_]);
+  }
+
+  /// As tx_reclaim, but calls sink(span of buffers) for each run of them, kNoBuffer for slots that had none; the span
+  /// is good until the next tx.
   template <typename Sink>
   std::size_t tx_reclaim_each(std::size_t wanted, Sink&& sink) noexcept {
     QueueState& state = *state_;
@@ -257,9 +294,8 @@ class RingQueue {
     Piece* to = out.data();
     return rx_each(
         out.size(),
-        [&](BufferIndex buffer, std::uint16_t length) noexcept {
-          *to++ = {
-              .buffer = buffer, .offset = 0, .length = length, .flags = Piece::kFirst | Piece::kLast, .vlan_tci = 0};
+        [&](BufferIndex buffer, std::uint16_t length, std::uint64_t word) noexcept {
+          *to++ = {.buffer = buffer, .offset = 0, .length = length, .flags = rx_flags(word), .vlan_tci = 0};
         },
         [&](const Piece& piece) noexcept { *to++ = piece; });
   }
@@ -274,9 +310,14 @@ class RingQueue {
   }
 
   std::size_t tx_reclaim(std::span<BufferIndex> done) noexcept {
-    return tx_reclaim_each(done.size(), [to = done.data()](std::span<const BufferIndex> run) mutable noexcept {
-      to = std::copy(run.begin(), run.end(), to);
-    });
+    BufferIndex* to = done.data();
+    BufferIndex* const end = to + done.size();
+    const auto copy = [&to](std::span<const BufferIndex> run) noexcept {
+      to = std::remove_copy(run.begin(), run.end(), to, kNoBuffer);
+    };
+    while (to != end && tx_reclaim_each(static_cast<std::size_t>(end - to), copy) != 0) {
+    }
+    return static_cast<std::size_t>(to - done.data());
   }
 
   [[nodiscard]] std::size_t tx_room() const noexcept {
@@ -303,6 +344,14 @@ class RingQueue {
     std::atomic_ref(index).store(value, std::memory_order_release);
   }
 
+  /// The batch [tail, end) to the NIC, which reports its last piece only; what came before it is done then, too.
+  void hand_over(QueueState& state, std::uint32_t tail, std::uint32_t end, RingDescriptor& last) noexcept {
+    last.store(last.word | Format::kTxReport);
+    tx_batch_ends_[tail & tx_mask_] = end;
+    publish(state.tx_tail, end);
+    doorbell_.tx_tail(end & tx_mask_);
+  }
+
   /// A word of an undamaged frame in one buffer. One test, so lengths from 4096 on count as uncommon too; 0 passes,
   /// harmless: whoever looks at frames drops those shorter than a header.
   static constexpr std::uint64_t kRxLongLength = 0xf000;
@@ -320,6 +369,7 @@ class RingQueue {
     if (in_frame == 0) piece.flags |= Piece::kFirst;
     if (last) piece.flags |= Piece::kLast;
     if (!possible || (last && (word & Format::kRxError) != 0)) piece.flags |= Piece::kError;
+    if (last && Format::rx_checked(word)) piece.flags |= Piece::kChecksumOk;
     in_frame = last ? 0 : 1;
     return piece;
   }

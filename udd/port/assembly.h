@@ -46,6 +46,8 @@ class Assembly {
       drop();
       return {};
     }
+    // The NIC tells of a frame with its last piece.
+    state.partial[0].flags |= piece.flags & Piece::kChecksumOk;
     state.partial_count = 0;
     return frame;
   }

@@ -164,7 +164,10 @@ class Engine final : public QueueEngine {
     // Inlined into the ring's own loop: between the descriptor and the caller's Frame nothing is written to memory.
     const std::size_t count = queue_->rx_each(
         std::min(pieces, kBurst),
-        [this, &to](BufferIndex buffer, std::uint16_t length) noexcept { to = take<kPark>(buffer, 0, length, to); },
+        [this, &to](BufferIndex buffer, std::uint16_t length, std::uint64_t word) noexcept {
+          to = take<kPark>(
+              buffer, 0, length, [word] { return Q::rx_flags(word); }, to);
+        },
         [this, &to](const Piece& piece) noexcept { to = take_piece<kPark>(piece, to); });
     if constexpr (kPark) return count;
     const auto frames = static_cast<std::size_t>(to - out.data());
@@ -173,11 +176,12 @@ class Engine final : public QueueEngine {
   }
 
   /// A whole frame, to whose it is; the application's with kPark is parked. @return where the next one's Frame goes.
-  template <bool kPark>
-  [[gnu::always_inline]] Frame* take(BufferIndex buffer, std::uint16_t offset, std::uint16_t length,
+  /// @param flags  the piece's, asked for only if somebody wants to know
+  template <bool kPark, typename Flags>
+  [[gnu::always_inline]] Frame* take(BufferIndex buffer, std::uint16_t offset, std::uint16_t length, Flags&& flags,
                                      Frame* to) noexcept {
     const auto piece = [&] {
-      return Piece{.buffer = buffer, .offset = offset, .length = length, .flags = kWhole, .vlan_tci = 0};
+      return Piece{.buffer = buffer, .offset = offset, .length = length, .flags = flags(), .vlan_tci = 0};
     };
     if (length < Steering::kHeaderLength) [[unlikely]]
       return gather<kPark>(piece(), to);
@@ -200,7 +204,8 @@ class Engine final : public QueueEngine {
   template <bool kPark>
   [[gnu::noinline]] Frame* take_piece(const Piece& piece, Frame* to) noexcept {
     if ((piece.flags & (kWhole | Piece::kError)) == kWhole) {
-      return take<kPark>(piece.buffer, piece.offset, piece.length, to);
+      return take<kPark>(
+          piece.buffer, piece.offset, piece.length, [&piece] { return piece.flags; }, to);
     }
     return gather<kPark>(piece, to);
   }

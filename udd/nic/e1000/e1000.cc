@@ -61,7 +61,8 @@ E1000Doorbell::E1000Doorbell(RegisterIo& io) : rx_(io.doorbell(Rdt::kOffset)), t
 
 NicNeeds E1000::needs(E1000Queue::Slots slots) noexcept {
   return {.nic_pages = static_cast<std::uint32_t>((E1000Queue::ring_memory(slots) + kPageSize - 1) / kPageSize),
-          .state_size = E1000Queue::state_size(slots)};
+          .state_size = E1000Queue::state_size(slots),
+          .offloads = kOffloads};
 }
 
 E1000::E1000(RegisterIo& io, const InterruptLine& irq, Pool& pool, std::span<std::byte> state, std::string device,
@@ -138,7 +139,7 @@ void E1000::start_receive() {
   // descriptors.
   write_reg<Rfctl>(io_, Rfctl::Exten(0));
   write_raw<Mrqc>(io_, 0);
-  write_raw<Rxcsum>(io_, 0);
+  write_reg<Rxcsum>(io_, Rxcsum::Ipofl(1), Rxcsum::Tuofl(1));
   write_raw<Rdtr>(io_, 0);
   write_raw<Radv>(io_, 0);
   // Each descriptor is written back at once: a poller waits for it.

@@ -36,6 +36,9 @@ class E1000 final : public Nic {
  public:
   static constexpr PciId k82574L{.vendor = 0x8086, .device = 0x10d3};
 
+  static constexpr NicOffloads kOffloads{
+      .window = true, .tx_checksum = true, .tso4 = true, .tso6 = true, .rx_checksum = true};
+
   [[nodiscard]] static NicNeeds needs(E1000Queue::Slots slots = {}) noexcept;
 
   /// Everything passed in must outlive it. `device` is the PCI address, for messages. Touches nothing yet.
@@ -57,6 +60,7 @@ class E1000 final : public Nic {
   void mask_interrupt() noexcept override;
   [[nodiscard]] int interrupt_fd() const noexcept override { return irq_.fd(); }
   [[nodiscard]] std::uint32_t max_mtu() const noexcept override;
+  [[nodiscard]] NicOffloads offloads() const noexcept override { return kOffloads; }
 
  private:
   static constexpr std::size_t kTableSize = 128;  ///< registers of 32 bits: 4096 hash values, 4096 VLAN ids

@@ -109,10 +109,13 @@ struct Rxdctl : Reg<0x02828, Access::kReadWrite> {  // descriptor control
   using Wthresh = Field<21, 16>;                    // write back after this many
   using Gran = Field<24, 24>;                       // thresholds are in descriptors
 };
-struct Radv : Reg<0x0282C, Access::kReadWrite> {};    // absolute interrupt delay
-struct Rxcsum : Reg<0x05000, Access::kReadWrite> {};  // checksum offload
-struct Rfctl : Reg<0x05008, Access::kReadWrite> {     // receive filter control
-  using Exten = Field<15, 15>;                        // extended descriptors
+struct Radv : Reg<0x0282C, Access::kReadWrite> {};  // absolute interrupt delay
+struct Rxcsum : Reg<0x05000, Access::kReadWrite> {  // checksum offload
+  using Ipofl = Field<8, 8>;                        // check that of IPv4
+  using Tuofl = Field<9, 9>;                        // check those of TCP and UDP
+};
+struct Rfctl : Reg<0x05008, Access::kReadWrite> {  // receive filter control
+  using Exten = Field<15, 15>;                     // extended descriptors
 };
 struct Mrqc : Reg<0x05818, Access::kReadWrite> {};        // multiple queues, 0: one
 struct Mta : Reg<0x05200, Access::kReadWrite, 128> {};    // multicast hash table

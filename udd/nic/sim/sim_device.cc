@@ -11,6 +11,7 @@
 
 #include "udd/base/error.h"
 #include "udd/mem/mapped.h"
+#include "udd/nic/sim/sim_offload.h"
 
 namespace udd {
 namespace {
@@ -45,6 +46,12 @@ void SimDevice::map(std::span<std::byte> memory, Iova iova) {
   const std::lock_guard lock(wire_.mutex_);
   memory_ = memory;
   iova_ = iova;
+}
+
+void SimDevice::map_window(std::span<const std::byte> memory, Iova iova) {
+  const std::lock_guard lock(wire_.mutex_);
+  window_ = memory;
+  window_iova_ = iova;
 }
 
 void SimDevice::reset() {
@@ -165,6 +172,14 @@ std::byte* SimDevice::translate(Iova address, std::size_t length) noexcept {
   return memory_.data() + offset;
 }
 
+const std::byte* SimDevice::translate_to_read(Iova address, std::size_t length) noexcept {
+  const std::uint64_t offset = address.value - window_iova_.value;
+  if (address < window_iova_ || offset > window_.size() || length > window_.size() - offset) {
+    return translate(address, length);
+  }
+  return window_.data() + offset;
+}
+
 RingDescriptor* SimDevice::descriptor(const Ring& ring, std::uint32_t slot) noexcept {
   const Iova address = ring.base + Bytes{std::uint64_t{slot} * sizeof(RingDescriptor)};
   if (translate(address, sizeof(RingDescriptor)) == nullptr) return nullptr;
@@ -199,6 +214,7 @@ void SimDevice::receive_locked(std::span<const std::byte> frame) noexcept {
   }
   const bool damaged = use_up(damage_);
   const bool corrupt = use_up(corrupt_);
+  const bool checked = sim_checked(frame);
   for (std::size_t at = 0; at < frame.size(); at += kBufferSize) {
     const auto part = frame.subspan(at, std::min(kBufferSize, frame.size() - at));
     RingDescriptor* const slot = descriptor(rx_, rx_.head);
@@ -207,7 +223,9 @@ void SimDevice::receive_locked(std::span<const std::byte> frame) noexcept {
     if (data == nullptr) return;
     std::memcpy(data, part.data(), part.size());
     std::uint64_t word = (corrupt ? kImpossibleLength : part.size()) | SimFormat::kRxDone;
-    if (at + part.size() == frame.size()) word |= SimFormat::kRxLast | (damaged ? SimFormat::kRxError : 0);
+    if (at + part.size() == frame.size()) {
+      word |= SimFormat::kRxLast | (damaged ? SimFormat::kRxError : 0) | (checked ? SimFormat::kRxChecked : 0);
+    }
     std::atomic_ref(slot->word).store(word, std::memory_order_release);
     rx_.head = (rx_.head + 1) % rx_.slots;
   }
@@ -226,15 +244,22 @@ void SimDevice::transmit_locked() noexcept {
     RingDescriptor* const slot = descriptor(tx_, tx_.head);
     if (slot == nullptr) return;
     const std::uint64_t word = slot->load();
-    const std::size_t length = SimFormat::rx_length(word);
-    const std::byte* const data = translate(Iova{slot->address}, length);
-    if (data == nullptr) return;
-    frame_.insert(frame_.end(), data, data + length);
+    if ((word & SimFormat::kTxContext) != 0) {
+      offload_ = std::bit_cast<TxOffload>(slot->address);
+    } else {
+      const std::size_t length = SimFormat::rx_length(word);
+      const std::byte* const data = translate_to_read(Iova{slot->address}, length);
+      if (data == nullptr) return;
+      frame_.insert(frame_.end(), data, data + length);
+    }
     if ((word & SimFormat::kTxLast) != 0) {
-      ++stats_.tx_frames;
-      stats_.tx_octets += frame_.size();
-      wire_.devices_[1 - end_].receive_locked(frame_);
+      sim_send(frame_, offload_, [this](std::span<const std::byte> frame) {
+        ++stats_.tx_frames;
+        stats_.tx_octets += frame.size();
+        wire_.devices_[1 - end_].receive_locked(frame);
+      });
       frame_.clear();
+      offload_ = {};
     }
     if ((word & SimFormat::kTxReport) != 0) {
       std::atomic_ref(slot->word).store(word | SimFormat::kTxDone, std::memory_order_release);

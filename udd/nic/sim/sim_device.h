@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -20,19 +21,31 @@ namespace udd {
 
 class SimWire;
 
-/// Descriptors of the simulated NIC: length in bits 15:0, the rest single bits.
+/// Descriptors of the simulated NIC: length in bits 15:0, the rest single bits. A context has a TxOffload for an
+/// address, and speaks of the frame behind it.
 struct SimFormat {
   static constexpr NicFamily kFamily = NicFamily::kSim;
+  static constexpr std::uint64_t kTxContext = 1ull << 20;
   static constexpr std::uint64_t kTxLast = 1ull << 24;
   static constexpr std::uint64_t kTxReport = 1ull << 27;
   static constexpr std::uint64_t kTxDone = 1ull << 32;
   static constexpr std::uint64_t kRxDone = 1ull << 32;
   static constexpr std::uint64_t kRxLast = 1ull << 33;
   static constexpr std::uint64_t kRxError = 1ull << 40;
+  static constexpr std::uint64_t kRxChecked = 1ull << 41;
   [[nodiscard]] static constexpr std::uint32_t rx_length(std::uint64_t word) noexcept { return word & 0xffff; }
+  [[nodiscard]] static constexpr bool rx_checked(std::uint64_t word) noexcept { return (word & kRxChecked) != 0; }
   [[nodiscard]] static constexpr std::uint64_t tx_word(std::uint16_t length, bool last) noexcept {
     return length | (last ? kTxLast : 0);
   }
+  static constexpr std::uint32_t kTxPieceMax = 8192;  // as the e1000 family
+  [[nodiscard]] static constexpr std::uint64_t tx_word(std::uint32_t length, bool last, const TxOffload&) noexcept {
+    return tx_word(static_cast<std::uint16_t>(length), last);
+  }
+  [[nodiscard]] static RingDescriptor tx_context(const TxFrame& frame) noexcept {
+    return {.address = std::bit_cast<std::uint64_t>(frame.offload), .word = kTxContext};
+  }
+  static void tx_prepare(const TxFrame&) noexcept {}
 };
 
 /// One device. Everything is callable from any thread; both ends share the wire's lock.
@@ -51,7 +64,7 @@ class SimDevice {
 
   // What the driver does.
 
-  /// DMA reaches `memory`, which stands at `iova`, and nothing else.
+  /// DMA reaches `memory`, which stands at `iova`, and nothing else but a window.
   void map(std::span<std::byte> memory, Iova iova);
   /// Rings empty, DMA and interrupts off, filters closed.
   void reset();
@@ -71,6 +84,8 @@ class SimDevice {
 
   // What a test does.
 
+  /// `memory` can be read at `iova`, too.
+  void map_window(std::span<const std::byte> memory, Iova iova);
   /// The next `count` frames that would be received are lost on the wire.
   void drop_next(unsigned count) noexcept;
   /// ... are received with the error bit set.
@@ -96,6 +111,7 @@ class SimDevice {
   void cause_locked() noexcept;
   [[nodiscard]] bool wants(std::span<const std::byte> frame) const noexcept;
   [[nodiscard]] std::byte* translate(Iova address, std::size_t length) noexcept;
+  [[nodiscard]] const std::byte* translate_to_read(Iova address, std::size_t length) noexcept;
   [[nodiscard]] RingDescriptor* descriptor(const Ring& ring, std::uint32_t slot) noexcept;
 
   SimWire& wire_;
@@ -103,6 +119,8 @@ class SimDevice {
   UniqueFd interrupt_;
   std::span<std::byte> memory_;
   Iova iova_;
+  std::span<const std::byte> window_;
+  Iova window_iova_;
   Ring rx_;
   Ring tx_;
   bool enabled_ = false;
@@ -121,6 +139,7 @@ class SimDevice {
   std::vector<MacAddress> multicast_;
   std::array<std::uint8_t, 512> vlans_{};
   std::vector<std::byte> frame_;  ///< being put together
+  TxOffload offload_;             ///< to be done to it
   NicStats stats_;
   std::uint64_t dma_faults_ = 0;
 };

@@ -17,7 +17,8 @@ constexpr std::uint32_t kMaxMtu = 9216;  // as the e1000 family
 
 NicNeeds SimNic::needs(SimQueue::Slots slots) noexcept {
   return {.nic_pages = static_cast<std::uint32_t>((SimQueue::ring_memory(slots) + kPageSize - 1) / kPageSize),
-          .state_size = SimQueue::state_size(slots)};
+          .state_size = SimQueue::state_size(slots),
+          .offloads = kOffloads};
 }
 
 SimNic::SimNic(SimDevice& device, Pool& pool, std::span<std::byte> state, SimQueue::Slots slots)

@@ -33,6 +33,9 @@ static_assert(NicQueue<SimQueue>);
 
 class SimNic final : public Nic {
  public:
+  static constexpr NicOffloads kOffloads{
+      .window = true, .tx_checksum = true, .tso4 = true, .tso6 = true, .rx_checksum = true};
+
   [[nodiscard]] static NicNeeds needs(SimQueue::Slots slots = {}) noexcept;
 
   /// Device, pool and state must outlive it.
@@ -55,6 +58,7 @@ class SimNic final : public Nic {
   void mask_interrupt() noexcept override { device_.mask(); }
   [[nodiscard]] int interrupt_fd() const noexcept override { return device_.interrupt_fd(); }
   [[nodiscard]] std::uint32_t max_mtu() const noexcept override;
+  [[nodiscard]] NicOffloads offloads() const noexcept override { return kOffloads; }
 
  private:
   void require_present() const;

@@ -5,11 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
 #include <vector>
 
 #include "tests/fake/fake_mmio.h"
+#include "tests/fake/ip_frame.h"
 #include "tests/fake/port_memory.h"
 #include "udd/base/error.h"
 #include "udd/mem/mapped.h"
@@ -270,6 +272,124 @@ TEST_F(E1000Test, BurstsWriteOneTailEach) {
   EXPECT_EQ(ring[0].word, 60u | 0x03000000u);
   EXPECT_EQ(ring[1].word, 60u | 0x03000000u);
   EXPECT_EQ(ring[2].word, 60u | 0x0b000000u);
+}
+
+TEST_F(E1000Test, KernelFramesGoOutAsTheySay) {
+  nic_->start();
+  const BufferIndex first = pool_->first_kernel_buffer();
+  fake::IpFrame cut({2, 0, 0, 0, 0, 2}, kMac, {.payload = 20000});
+  fake::IpFrame summed({2, 0, 0, 0, 0, 2}, kMac, {.tcp = false});
+  constexpr Iova kWindow{0x0105'0040};
+  const auto header = static_cast<std::uint32_t>(cut.header() + 4);
+  const TxPiece pieces[] = {
+      {.address = pool_->iova(first), .length = header, .token = first},
+      // three runs of the NIC's, 19996 octets
+      {.address = kWindow, .length = 20000 - 4, .token = kWindowToken | 5},
+      {.address = pool_->iova(first + 1), .length = 60, .token = first + 1},
+      {.address = pool_->iova(first + 2), .length = 100, .token = first + 2},
+      {.address = pool_->iova(first + 3), .length = 42, .token = first + 3},
+  };
+  const TxFrame frames[] = {
+      {.pieces = 2, .length = header + 19996, .header = cut.raw().data(), .offload = cut.offload(1448)},
+      {.pieces = 1, .length = 60},
+      {.pieces = 2, .length = 142, .header = summed.raw().data(), .offload = summed.offload(0)},
+  };
+  EXPECT_EQ(E1000Queue::tx_slots(frames[0], &pieces[0]), 1u + 1 + 3);
+  EXPECT_EQ(E1000Queue::tx_slots(frames[1], &pieces[2]), 1u);
+  EXPECT_EQ(E1000Queue::tx_slots(frames[2], &pieces[3]), 1u + 2);
+  const std::size_t room = nic_->queue().tx_room();
+  nic_->queue().tx_frames(frames, pieces);
+  EXPECT_EQ(io_.word(Tdt::kOffset), 9u);
+  EXPECT_EQ(nic_->queue().tx_room(), room - 9);
+
+  auto* ring = mapped_at<RingDescriptor>(view_->pool(), nic_->queue().slots().rx * sizeof(RingDescriptor), 9);
+  const struct {
+    std::uint64_t address;
+    std::uint64_t word;
+  } kExpected[] = {
+      {0x0000'3222'0021'180e, 0x05a8'4200'2700'4e20},  // see descriptors_test
+      {pool_->iova(first).value, 0x0000'0300'2610'0000u | header},
+      {kWindow.value, 0x0000'0300'2610'2000},
+      {kWindow.value + 0x2000, 0x0000'0300'2610'2000},
+      {kWindow.value + 0x4000, 0x0000'0300'2710'0e1c},  // EOP
+      {pool_->iova(first + 1).value, 0x0300'003c},      // legacy
+      {0x0000'2822'0000'0000, 0x2000'0000},
+      {pool_->iova(first + 2).value, 0x0000'0200'2210'0064},
+      {pool_->iova(first + 3).value, 0x0000'0200'2b10'002a},  // EOP, and RS for all of them
+  };
+  for (std::size_t i = 0; i < std::size(kExpected); ++i) {
+    EXPECT_EQ(ring[i].address, kExpected[i].address) << i;
+    EXPECT_EQ(ring[i].word, kExpected[i].word) << i;
+  }
+
+  // What comes back, in order, when the NIC has reported: nothing for contexts and for runs but the last of a piece.
+  std::array<BufferIndex, 3> some{};
+  EXPECT_EQ(nic_->queue().tx_reclaim(some), 0u);
+  ring[8].store(ring[8].word | E1000Format::kTxDone);
+  std::vector<BufferIndex> back;
+  while (const std::size_t count = nic_->queue().tx_reclaim(some)) {
+    back.insert(back.end(), some.begin(), some.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+  EXPECT_EQ(back, (std::vector<BufferIndex>{first, kWindowToken | 5, first + 1, first + 2, first + 3}));
+  EXPECT_EQ(nic_->queue().tx_room(), room);
+}
+
+TEST_F(E1000Test, KernelFramesWrapAroundTheRing) {
+  nic_->start();
+  const BufferIndex first = pool_->first_kernel_buffer();
+  fake::IpFrame cut({2, 0, 0, 0, 0, 2}, kMac, {.v4 = false, .payload = 9000});
+  const auto length = static_cast<std::uint32_t>(cut.octets().size());
+  const TxPiece piece{.address = pool_->iova(first), .length = length, .token = first};
+  auto* ring = mapped_at<RingDescriptor>(view_->pool(), nic_->queue().slots().rx * sizeof(RingDescriptor), 512);
+  // Three slots each, which do not divide the ring.
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    const TxFrame frame{.pieces = 1, .length = length, .header = cut.raw().data(), .offload = cut.offload(1000)};
+    nic_->queue().tx_frames(std::span(&frame, 1), &piece);
+    const std::uint32_t end = (i + 1) * 3;
+    ASSERT_EQ(io_.word(Tdt::kOffset), end % 512);
+    EXPECT_EQ(ring[(end - 3) % 512].address, E1000Format::tx_context(frame).address);
+    EXPECT_EQ(ring[(end - 2) % 512].address, pool_->iova(first).value);
+    EXPECT_EQ(ring[(end - 1) % 512].address, pool_->iova(first).value + 8192);
+    ring[(end - 1) % 512].store(E1000Format::kTxDone);
+    std::array<BufferIndex, 4> back{};
+    ASSERT_EQ(nic_->queue().tx_reclaim(back), 1u);
+    EXPECT_EQ(back[0], first);
+  }
+}
+
+TEST_F(E1000Test, AnotherProcessAndAStopFindTheTokens) {
+  nic_->start();
+  const BufferIndex first = pool_->first_kernel_buffer();
+  fake::IpFrame cut({2, 0, 0, 0, 0, 2}, kMac, {.payload = 20000});
+  const TxPiece pieces[] = {{.address = pool_->iova(first), .length = 100, .token = first},
+                            {.address = Iova{0x0100'0000}, .length = 19966, .token = kWindowToken}};
+  const TxFrame frame{.pieces = 2, .length = 20066, .header = cut.raw().data(), .offload = cut.offload(1448)};
+  nic_->queue().tx_frames(std::span(&frame, 1), pieces);
+  E1000 next(io_, line_, *pool_, section(StateSection::kNic), "0000:00:03.0");
+  next.adopt();
+  next.stop();
+  std::array<BufferIndex, 8> back{};
+  ASSERT_EQ(next.queue().tx_reclaim(back), 2u);
+  EXPECT_EQ(back[0], first);
+  EXPECT_EQ(back[1], kWindowToken);
+  EXPECT_EQ(next.queue().tx_room(), 0u);
+}
+
+TEST_F(E1000Test, LetsTheNicCheckSumsAndTellsOfThem) {
+  nic_->start();
+  EXPECT_EQ(io_.word(Rxcsum::kOffset), 0x300u) << "IPOFL, TUOFL";
+  auto* ring = mapped_at<RingDescriptor>(view_->pool(), 0, 4);
+  constexpr std::uint64_t kWhole = E1000Format::kRxDone | E1000Format::kRxLast;
+  ring[0].store(60 | kWhole | E1000Format::kRxTcpcs);
+  ring[1].store(60 | kWhole | E1000Format::kRxTcpcs | E1000Format::kRxTcpe);
+  ring[2].store(4096 | E1000Format::kRxDone | E1000Format::kRxTcpcs);  // not the frame's last: means nothing
+  ring[3].store(100 | kWhole | E1000Format::kRxTcpcs);
+  std::array<Piece, 4> pieces{};
+  ASSERT_EQ(nic_->queue().rx_burst(pieces), 4u);
+  EXPECT_EQ(pieces[0].flags, Piece::kFirst | Piece::kLast | Piece::kChecksumOk);
+  EXPECT_EQ(pieces[1].flags, Piece::kFirst | Piece::kLast) << "the kernel's to judge";
+  EXPECT_EQ(pieces[2].flags, Piece::kFirst);
+  EXPECT_EQ(pieces[3].flags, Piece::kLast | Piece::kChecksumOk);
 }
 
 }  // namespace
