@@ -90,7 +90,7 @@ KernelEnd::KernelEnd(const Options& options)
   layout.place(sizeof(ndd_ctrl));
   ndd_ctrl ctrl{.magic = NDD_CTRL_MAGIC,
                 .queues = 1,
-                .features = options.exchange_buffers != 0 ? NDD_F_EXCHANGE : 0,
+                .features = options.features | (options.exchange_buffers != 0 ? NDD_F_EXCHANGE : 0),
                 .health = layout.place(sizeof(ndd_health)),
                 .config = layout.place(sizeof(ndd_config)),
                 .stats = layout.place(sizeof(ndd_stats)),
@@ -100,8 +100,8 @@ KernelEnd::KernelEnd(const Options& options)
                 .nic_pages = options.nic_pages,
                 .state_pages = static_cast<std::uint32_t>((options.state_size + kPageSize - 1) / kPageSize),
                 .pool_iova = kPoolIova,
-                .window_iova = 0,
-                .window_size = 0,
+                .window_iova = options.window_slots == 0 ? 0 : kWindowIova,
+                .window_size = std::uint64_t{options.window_slots} * NDD_WINDOW_SLOT,
                 .exchange_bufs = options.exchange_buffers,
                 .reserved = 0};
   std::array<ndd_ring_layout, NDD_RINGS> rings{};
@@ -132,6 +132,8 @@ KernelEnd::KernelEnd(const Options& options)
   const std::uint32_t first_exchange = first_kernel - options.exchange_buffers;
   for (std::uint32_t i = first_exchange; i < first_kernel; ++i) stock_.push_back(i);
   std::fill_n(with_process_.begin(), first_exchange, true);
+  window_.resize(std::size_t{options.window_slots} * NDD_WINDOW_SLOT);
+  for (std::uint32_t i = 0; i < options.window_slots; ++i) free_slots_.push_back(i);
   set_mode(NDD_MODE_TAKING, NDD_REASON_TAKEN);
   configure([&](ndd_config& config) {
     config.flags = NDD_CONFIG_UP;
@@ -156,22 +158,37 @@ void KernelEnd::signal() {
   static_cast<void>(::write(event_.get(), &kOne, sizeof(kOne)) == sizeof(kOne));
 }
 
-bool KernelEnd::send(std::span<const std::byte> frame) {
+bool KernelEnd::send(std::span<const std::byte> frame, const ndd_desc& facts, std::size_t window_from,
+                     std::size_t run) {
   const std::lock_guard lock(mutex_);
-  const auto pieces = static_cast<std::uint32_t>((frame.size() + kBufferSize - 1) / kBufferSize);
-  if (free_.size() < pieces || ktx_->reserve(pieces) < pieces) return false;
+  const std::size_t buffers = (window_from + kBufferSize - 1) / kBufferSize;
+  const std::size_t slots = (frame.size() - window_from + run - 1) / run;
+  const auto pieces = static_cast<std::uint32_t>(buffers + slots);
+  if (free_.size() < buffers || free_slots_.size() < slots || ktx_->reserve(pieces) < pieces) return false;
+  ndd_desc desc = facts;
+  desc.flags |= NDD_DESC_FIRST;
+  std::size_t from = 0;
   for (std::uint32_t i = 0; i < pieces; ++i) {
-    const std::size_t from = i * kBufferSize;
-    const auto part = frame.subspan(from, std::min(kBufferSize, frame.size() - from));
-    const std::uint32_t index = free_.back();
-    free_.pop_back();
-    with_process_[index] = true;
-    std::memcpy(buffer(index), part.data(), part.size());
-    ndd_desc desc{};
-    desc.addr = index;
+    const bool window = from >= window_from;
+    const auto part = window ? frame.subspan(from, std::min(run, frame.size() - from))
+                             : frame.subspan(from, std::min(kBufferSize, window_from - from));
+    if (window) {
+      const std::size_t at = std::size_t{free_slots_.back()} * NDD_WINDOW_SLOT + kWindowOffset;
+      free_slots_.pop_back();
+      std::copy(part.begin(), part.end(), window_.begin() + static_cast<std::ptrdiff_t>(at));
+      desc.addr = kWindowIova + at;
+      desc.flags |= NDD_DESC_WINDOW;
+    } else {
+      desc.addr = free_.back();
+      free_.pop_back();
+      with_process_[desc.addr] = true;
+      std::memcpy(buffer(static_cast<std::uint32_t>(desc.addr)), part.data(), part.size());
+    }
     desc.len = static_cast<std::uint32_t>(part.size());
-    desc.flags = static_cast<std::uint16_t>((i == 0 ? NDD_DESC_FIRST : 0) | (i + 1 == pieces ? NDD_DESC_LAST : 0));
+    if (i + 1 == pieces) desc.flags |= NDD_DESC_LAST;
     ktx_->write(i, desc);
+    from += part.size();
+    desc = {};
   }
   ktx_->submit(pieces);
   if (ktx_->must_wake()) signal();
@@ -211,6 +228,10 @@ std::optional<std::vector<std::byte>> KernelEnd::receive() {
       violation();
       return std::nullopt;
     }
+    const std::uint16_t allowed =
+        used == 0 && (options_.features & NDD_F_OFFLOAD) != 0 ? NDD_DESC_CSUM_VALID : std::uint16_t{0};
+    if ((desc.flags & ~(NDD_DESC_FIRST | NDD_DESC_LAST | allowed)) != 0) violation();
+    if (used == 0) received_flags_ = desc.flags;
     frame.insert(frame.end(), buffer(index) + offset, buffer(index) + offset + desc.len);
     with_process_[index] = false;
     exchange.push_back(index);
@@ -237,17 +258,28 @@ std::optional<std::vector<std::byte>> KernelEnd::receive() {
   return frame;
 }
 
+bool KernelEnd::reap_one(std::uint64_t entry) {
+  if ((entry & NDD_DONE_WINDOW) != 0) {
+    const std::uint64_t slot = ((entry ^ NDD_DONE_WINDOW) - kWindowIova) / NDD_WINDOW_SLOT;
+    const bool free = std::find(free_slots_.begin(), free_slots_.end(), slot) != free_slots_.end();
+    if (slot >= options_.window_slots || free) return false;
+    free_slots_.push_back(static_cast<std::uint32_t>(slot));
+    return true;
+  }
+  const std::uint32_t index = index_of(entry);
+  if (index < options_.buffers - options_.kernel_buffers || index >= options_.buffers || !with_process_[index]) {
+    return false;
+  }
+  with_process_[index] = false;
+  free_.push_back(index);
+  return true;
+}
+
 std::size_t KernelEnd::reap() {
   const std::lock_guard lock(mutex_);
   const std::uint32_t count = ktx_done_->peek(ktx_done_->size());
   for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint32_t index = index_of(ktx_done_->read(i));
-    if (index < options_.buffers - options_.kernel_buffers || index >= options_.buffers || !with_process_[index]) {
-      violation();
-      continue;
-    }
-    with_process_[index] = false;
-    free_.push_back(index);
+    if (!reap_one(ktx_done_->read(i))) violation();
   }
   ktx_done_->release(count);
   return count;
@@ -256,6 +288,11 @@ std::size_t KernelEnd::reap() {
 std::size_t KernelEnd::stock() {
   const std::lock_guard lock(mutex_);
   return stock_.size();
+}
+
+std::size_t KernelEnd::free_slots() {
+  const std::lock_guard lock(mutex_);
+  return free_slots_.size();
 }
 
 std::size_t KernelEnd::free_buffers() {

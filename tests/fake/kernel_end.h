@@ -36,10 +36,13 @@ class KernelEnd {
     std::uint32_t ring_size = 256;
     MacAddress mac{0x52, 0x54, 0, 0, 0, 1};
     std::uint32_t mtu = 1500;
+    std::uint64_t features = 0;      ///< NDD_F_* in force
+    std::uint32_t window_slots = 0;  ///< above 0 with NDD_F_WINDOW
     bool fail_start = false;
   };
 
   static constexpr std::uint64_t kPoolIova = 0x1'0000'0000;
+  static constexpr std::uint64_t kWindowIova = 0x0100'0000;
 
   explicit KernelEnd(const Options& options);
   ~KernelEnd();
@@ -54,15 +57,25 @@ class KernelEnd {
   // What ndd0 does.
 
   /// Sends a frame of any length. @return false: no buffer or no room now.
-  bool send(std::span<const std::byte> frame);
+  bool send(std::span<const std::byte> frame) { return send(frame, {}, frame.size()); }
+  /// Likewise, with what is left to the NIC in `facts`; the octets from `window_from` on go through the window, a slot
+  /// for each `run` of them, starting at an odd place.
+  bool send(std::span<const std::byte> frame, const ndd_desc& facts, std::size_t window_from,
+            std::size_t run = NDD_WINDOW_SLOT - kWindowOffset);
   /// A frame that the process gave us, if any; its buffers go back, or others of the stock for them.
   [[nodiscard]] std::optional<std::vector<std::byte>> receive();
+  /// NDD_DESC_* of the first piece of what was received last.
+  [[nodiscard]] std::uint16_t received_flags() const noexcept { return received_flags_; }
   /// Takes sent buffers back. @return how many.
   std::size_t reap();
   /// Buffers of ours that are not with the process.
   [[nodiscard]] std::size_t free_buffers();
   /// Buffers in stock.
   [[nodiscard]] std::size_t stock();
+  /// Slots of the window that are not.
+  [[nodiscard]] std::size_t free_slots();
+  /// What the NIC may read at kWindowIova.
+  [[nodiscard]] std::span<const std::byte> window() const noexcept { return window_; }
   /// Withholds the exchange: the process's buffers stay with the kernel.
   void keep_buffers(bool keep) noexcept { keep_ = keep; }
 
@@ -93,7 +106,10 @@ class KernelEnd {
  private:
   class End;
 
+  static constexpr std::size_t kWindowOffset = 0x123;
+
   [[nodiscard]] std::byte* buffer(std::uint32_t index) const noexcept;
+  [[nodiscard]] bool reap_one(std::uint64_t entry);
   void signal();
   void violation() noexcept { ++violations_; }
 
@@ -113,6 +129,9 @@ class KernelEnd {
   std::vector<bool> with_process_;  ///< per buffer
   std::vector<std::uint32_t> kept_;
   std::deque<std::uint32_t> stock_;
+  std::vector<std::byte> window_;
+  std::vector<std::uint32_t> free_slots_;
+  std::uint16_t received_flags_ = 0;
   bool keep_ = false;
 
   mutable std::mutex link_mutex_;

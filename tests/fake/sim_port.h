@@ -77,6 +77,7 @@ class SimPair {
     kernel.mac = mac_of(end);
     ports_[end].reset();
     kernels_[end] = std::make_unique<KernelEnd>(kernel);
+    wire_.device(end).map_window(kernels_[end]->window(), Iova{KernelEnd::kWindowIova});
     ports_[end].emplace(PortAccess::make(std::make_unique<PortImpl>(
         kernels_[end]->tunnel(), options, needs, [this, end](Pool& pool, std::span<std::byte> state) {
           pools_[end] = &pool;

@@ -6,7 +6,9 @@
 //   KRX_FREE ─▶ pool         KTX ─▶ NIC transmit        sent ─▶ KTX_DONE or pool
 //
 // Fairness on the one transmit ring is by occupancy: while one side has been refused or waits, the other may fill half
-// of the ring. The ring is first in, first out, so half of the slots is half of the frames.
+// of the ring. The ring is first in, first out, so half of the slots is half of the frames. A slot of the kernel's may
+// be several frames' worth of a long one to be cut; how many octets of those are under way is bounded by the kernel's
+// own queue limits (BQL), which go by what comes back.
 #pragma once
 
 #include <algorithm>
@@ -136,9 +138,11 @@ class Engine final : public QueueEngine {
   }
 
  private:
-  /// Pieces received, and pieces sent for the kernel, in one poll at most: bounds what one side adds to the other's
-  /// delay. At 1 Gbit/s 64 full frames are 0.8 ms of wire.
+  /// Pieces received, and slots filled for the kernel, in one poll at most: bounds what one side adds to the other's
+  /// delay. At 1 Gbit/s 64 full frames are 0.8 ms of wire. The kernel's longest frame must fit: NDD_PIECES_MAX, and
+  /// some more for their runs and for what is to be done with them.
   static constexpr std::size_t kBurst = 64;
+  static_assert(kBurst > NDD_PIECES_MAX + NDD_FRAME_MAX / Q::kTxPieceMax);
   /// Frames of the application's in one tx().
   static constexpr std::size_t kSendBurst = 256;
   /// Sent buffers are reclaimed from so many slots in use on: seldom, but while their descriptors are still in the
@@ -323,7 +327,7 @@ class Engine final : public QueueEngine {
       room = queue_->tx_room();
     }
     if (kernel_waits_) {
-      const std::size_t own = tx_slots_ - room - tunnel_.in_flight();
+      const std::size_t own = tx_slots_ - room - kernel_slots_;
       room = std::min(room, share_ - std::min(share_, own));
     }
     return room;
@@ -402,11 +406,12 @@ class Engine final : public QueueEngine {
 
   [[gnu::noinline]] std::size_t reclaim_for_both() noexcept {
     return queue_->tx_reclaim_each(kReclaimBurst, [this](std::span<const BufferIndex> run) noexcept {
-      for (const BufferIndex buffer : run) {
-        if (buffer >= first_kernel_buffer_) {
-          tunnel_.done(buffer);
+      for (const BufferIndex token : run) {
+        if (token >= first_kernel_buffer_) {
+          tunnel_.done(token);
+          --kernel_slots_;
         } else {
-          pool_->give(buffer);
+          pool_->give(token);
         }
       }
     });
@@ -428,32 +433,55 @@ class Engine final : public QueueEngine {
     return moved;
   }
 
+  /// @return frames sent.
   [[gnu::noinline]] std::size_t send_for_kernel() noexcept {
     if (queue_->tx_room() < kBurst) reclaim();
     std::size_t limit = std::min(kBurst, queue_->tx_room());
     if (app_waits_ != 0) {
       --app_waits_;
-      limit = std::min(limit, share_ - std::min<std::size_t>(share_, tunnel_.in_flight()));
+      limit = std::min(limit, share_ - std::min(share_, kernel_slots_));
     }
-    const std::size_t count = tunnel_.to_send({pieces_.data(), limit});
-    std::size_t sent = count;
+    std::span<const TxFrame> frames(frames_.data(), tunnel_.to_send({pieces_.data(), limit}, frames_));
     if (!link_up_) {
       // As a NIC's driver does without a link: sent to nowhere. Kept, they would come out stale at the next link-up.
-      tunnel_.sending(count);
-      for (const Piece& piece : std::span(pieces_.data(), count)) tunnel_.done(piece.buffer);
-    } else if (count != 0) {
-      sent = queue_->tx_burst({pieces_.data(), count});
-      tunnel_.sending(sent);
-      doorbells_ += sent != 0;
+      tunnel_.sending(frames);
+      const TxPiece* piece = pieces_.data();
+      for (const TxFrame& frame : frames) {
+        for (std::uint32_t left = frame.pieces; left != 0; --left) tunnel_.done(piece++->token);
+      }
+    } else if (!frames.empty()) {
+      frames = frames.first(count_that_fit(frames, limit));
+      if (!frames.empty()) {
+        queue_->tx_frames(frames, pieces_.data());
+        tunnel_.sending(frames);
+        ++doorbells_;
+      }
     }
     kernel_waits_ = tunnel_.anything_to_send();
-    return sent;
+    return frames.size();
+  }
+
+  /// How many of the frames take no more than `limit` slots; these are counted as the kernel's.
+  [[nodiscard]] std::size_t count_that_fit(std::span<const TxFrame> frames, std::size_t limit) noexcept {
+    const TxPiece* pieces = pieces_.data();
+    std::size_t used = 0;
+    std::size_t count = 0;
+    for (const TxFrame& frame : frames) {
+      const std::size_t slots = Q::tx_slots(frame, pieces);
+      if (used + slots > limit) break;
+      used += slots;
+      pieces += frame.pieces;
+      ++count;
+    }
+    kernel_slots_ += used;
+    return count;
   }
 
   Q* queue_;
   BufferIndex first_kernel_buffer_;
   std::size_t tx_slots_;
-  std::size_t share_;  ///< slots a side may fill while the other waits
+  std::size_t share_;             ///< slots a side may fill while the other waits
+  std::size_t kernel_slots_ = 0;  ///< that hold frames of the kernel's
   bool kernel_waits_ = false;
   unsigned app_waits_ = 0;
   bool detour_ = false;  ///< frames are parked, or a long one has arrived in part
@@ -465,8 +493,9 @@ class Engine final : public QueueEngine {
   std::uint64_t tx_refused_ = 0;
   std::uint64_t tx_ring_full_ = 0;
   std::uint64_t doorbells_ = 0;
-  // A member and not a local: a Piece's defaults would be written anew in every call.
-  std::array<Piece, kBurst> pieces_;  ///< of the kernel's
+  // Members and not locals: their defaults would be written anew in every call.
+  std::array<TxPiece, kBurst> pieces_;  ///< of the kernel's frames
+  std::array<TxFrame, kBurst> frames_;
 };
 
 }  // namespace udd

@@ -87,6 +87,14 @@ void PortImpl::set_up(const NicNeeds& needs, const OpenNic& open_nic) {
   }
   ctrl_.emplace(areas.ctrl);
   const ndd_ctrl& ctrl = ctrl_->header();
+  constexpr std::uint64_t kNics = NDD_F_WINDOW | NDD_F_OFFLOAD | NDD_F_TX_CSUM | NDD_F_TSO4 | NDD_F_TSO6;
+  if ((ctrl.features & kNics & ~features_of(needs.offloads)) != 0) {
+    throw Error(EPROTO, {.what = "set up the NIC",
+                         .device = name_,
+                         .why = fmt::format("the kernel goes by features {:#x}, the NIC has {:#x}", ctrl.features,
+                                            features_of(needs.offloads)),
+                         .advice = "the module and the library disagree: check their versions"});
+  }
   if (ctrl.buf_count - ctrl.kernel_bufs - ctrl.exchange_bufs < kOwnBuffersLeast) {
     throw Error(EINVAL, {.what = "use the pool",
                          .device = name_,

@@ -54,7 +54,7 @@ QueueEngine::QueueEngine(const Parts& parts)
       pool_(&parts.pool),
       steering_(&parts.steering),
       state_(mapped_at<TunnelState>(parts.state, 0, 1)),
-      tunnel_(parts.tunnel, parts.queue, parts.ctrl.rings(parts.queue), parts.pool,
+      tunnel_(parts.tunnel, parts.queue, parts.ctrl, parts.pool,
               {mapped_behind<std::uint8_t>(state_, sizeof(TunnelState)), parts.pool.buffer_count()}),
       parts_(parts),
       interrupt_(duplicate(parts.nic.interrupt_fd())),

@@ -11,6 +11,7 @@
 #include "udd/pci/bdf.h"
 #include "udd/pci/sysfs.h"
 #include "udd/port/nic_families.h"
+#include "udd/tunnel/ctrl.h"
 #include "udd/tunnel/device_tunnel.h"
 #include "udd/tunnel/port_node.h"
 
@@ -35,6 +36,7 @@ PciId id_of(const PortNode& node) {
 
 TakeRequest request_of(const PortOptions& options, const NicNeeds& needs) {
   TakeRequest request;
+  request.features = features_of(needs.offloads);
   request.ring_size = options.ring_size;
   request.buffers = options.buffers != 0 ? options.buffers : kBuffers;
   request.kernel_buffers = options.kernel_buffers != 0 ? options.kernel_buffers : request.buffers / kKernelShare;

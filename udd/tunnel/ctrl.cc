@@ -8,6 +8,7 @@
 
 #include "udd/base/error.h"
 #include "udd/base/units.h"
+#include "udd/mem/frame.h"
 #include "udd/ring/ring_memory.h"
 
 namespace udd {
@@ -24,6 +25,23 @@ constexpr std::uint32_t kMtuMax = 65535;
                        .device = {},
                        .why = why,
                        .advice = "the module and the library disagree: check their versions"});
+}
+
+/// The window must be something that both sides can name by slots, and none of the pool.
+void check_window(const ndd_ctrl& ctrl) {
+  // A slot's number has one bit less than a buffer's index.
+  constexpr std::uint64_t kLongest = std::uint64_t{kWindowToken - 1} * NDD_WINDOW_SLOT;
+  if (((ctrl.features & NDD_F_WINDOW) != 0) != (ctrl.window_size != 0)) {
+    throw_bad("its window of " + std::to_string(ctrl.window_size) + " octets does not go with its features");
+  }
+  if (ctrl.window_iova % NDD_WINDOW_SLOT != 0 || ctrl.window_size % NDD_WINDOW_SLOT != 0 ||
+      ctrl.window_size > kLongest || ctrl.window_iova + ctrl.window_size < ctrl.window_iova) {
+    throw_bad("its window is not one of whole slots");
+  }
+  const std::uint64_t pool_size = (std::uint64_t{ctrl.nic_pages} + ctrl.buf_count) * NDD_BUF_SIZE;
+  if (ctrl.window_iova < ctrl.pool_iova + pool_size && ctrl.pool_iova < ctrl.window_iova + ctrl.window_size) {
+    throw_bad("its window overlaps the pool");
+  }
 }
 
 template <typename T>
@@ -45,6 +63,7 @@ CtrlArea::CtrlArea(std::span<std::byte> ctrl) : header_(*find<const ndd_ctrl>(ct
   if (header_.kernel_bufs > header_.buf_count || header_.exchange_bufs > header_.buf_count - header_.kernel_bufs) {
     throw_bad("the kernel has more buffers than there are");
   }
+  check_window(header_);
   health_ = find<ndd_health>(ctrl, header_.health, "health");
   config_ = find<ndd_config>(ctrl, header_.config, "configuration");
   stats_ = find<ndd_stats>(ctrl, header_.stats, "statistics");
@@ -98,6 +117,12 @@ void CtrlArea::write_stats(const ndd_stats& stats) const noexcept {
   std::memcpy(words.data(), &stats, sizeof(stats));
   auto* const to = static_cast<std::uint64_t*>(static_cast<void*>(stats_));
   for (std::size_t i = 0; i < kWords; ++i) std::atomic_ref(to[i]).store(words[i], std::memory_order_relaxed);
+}
+
+std::uint64_t features_of(const NicOffloads& offloads) noexcept {
+  return (offloads.window ? NDD_F_WINDOW : 0) | (offloads.tx_checksum ? NDD_F_TX_CSUM : 0) |
+         (offloads.tso4 ? NDD_F_TSO4 : 0) | (offloads.tso6 ? NDD_F_TSO6 : 0) |
+         (offloads.rx_checksum ? NDD_F_OFFLOAD : 0);
 }
 
 const char* mode_text(std::uint32_t mode) noexcept {

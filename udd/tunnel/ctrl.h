@@ -74,6 +74,9 @@ inline void store_shared(std::uint32_t& word, std::uint32_t value) noexcept {
   std::atomic_ref(word).store(value, std::memory_order_relaxed);
 }
 
+/// NDD_F_* that let the kernel make use of what a NIC offers.
+[[nodiscard]] std::uint64_t features_of(const NicOffloads& offloads) noexcept;
+
 /// Names for messages. Unknown numbers are "unknown".
 [[nodiscard]] const char* mode_text(std::uint32_t mode) noexcept;
 /// As the end of a sentence: "the watchdog found nobody servicing the port".

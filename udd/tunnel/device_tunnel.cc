@@ -90,10 +90,10 @@ void DeviceTunnel::take(const TakeRequest& request) {
     take.api_major = NDD_API_MAJOR;
     take.api_minor = NDD_API_MINOR;
     take.queues = 1;
+    take.features = request.features | (request.exchange_buffers != 0 ? NDD_F_EXCHANGE : 0);
     take.ring_size = request.ring_size;
     take.buf_count = request.buffers;
     take.kernel_bufs = request.kernel_buffers;
-    take.features = request.exchange_buffers != 0 ? NDD_F_EXCHANGE : 0;
     take.exchange_bufs = request.exchange_buffers;
     take.nic_pages = request.nic_pages;
     take.state_pages = request.state_pages;

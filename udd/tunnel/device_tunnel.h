@@ -16,6 +16,7 @@ namespace udd {
 
 /// What a take asks for; 0 is the module's default where ndd.h says so.
 struct TakeRequest {
+  std::uint64_t features = 0;  ///< NDD_F_* of the NIC's that may be in force
   std::uint32_t ring_size = 0;
   std::uint32_t buffers = 0;
   std::uint32_t kernel_buffers = 0;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "udd/tunnel/offload_check.h"
+
 namespace udd {
 namespace {
 
@@ -21,7 +23,7 @@ std::uint64_t address_of(const Piece& piece) noexcept {
   return piece.buffer | std::uint64_t{piece.offset} << NDD_ADDR_OFFSET_SHIFT;
 }
 
-ndd_desc descriptor_of(const Piece& piece) noexcept {
+ndd_desc descriptor_of(const Piece& piece, std::uint64_t features) noexcept {
   ndd_desc desc{};
   desc.addr = address_of(piece);
   desc.len = piece.length;
@@ -31,19 +33,24 @@ ndd_desc descriptor_of(const Piece& piece) noexcept {
     desc.flags |= NDD_DESC_VLAN;
     desc.vlan_tci = piece.vlan_tci;
   }
+  constexpr std::uint16_t kChecked = Piece::kFirst | Piece::kChecksumOk;
+  if ((features & NDD_F_OFFLOAD) != 0 && (piece.flags & kChecked) == kChecked) desc.flags |= NDD_DESC_CSUM_VALID;
   return desc;
 }
 
 }  // namespace
 
-TunnelQueue::TunnelQueue(Tunnel& tunnel, unsigned queue, const TunnelRings& rings, Pool& pool,
-                         std::span<std::uint8_t> with_kernel) noexcept
-    : ktx_(rings.ktx),
-      krx_free_(rings.krx_free),
-      krx_(rings.krx),
-      ktx_done_(rings.ktx_done),
+TunnelQueue::TunnelQueue(Tunnel& tunnel, unsigned queue, const CtrlArea& ctrl, Pool& pool,
+                         std::span<std::uint8_t> with_kernel)
+    : ktx_(ctrl.rings(queue).ktx),
+      krx_free_(ctrl.rings(queue).krx_free),
+      krx_(ctrl.rings(queue).krx),
+      ktx_done_(ctrl.rings(queue).ktx_done),
       lent_(pool.first_kernel_buffer() - pool.own_buffers()),
       lend_at_most_(lent_ + pool.own_buffers() / 3),
+      features_(ctrl.header().features),
+      window_iova_(ctrl.header().window_iova),
+      window_size_(ctrl.header().window_size),
       pool_(&pool),
       with_kernel_(with_kernel),
       tunnel_(&tunnel),
@@ -61,7 +68,7 @@ void TunnelQueue::receive(std::span<const Piece> frame) noexcept {
   for (const Piece& piece : frame) {
     // Noted before the kernel can see it: a process that goes on from here never has the buffer twice.
     with_kernel_[piece.buffer] = 1;
-    krx_.write(staged_krx_++, descriptor_of(piece));
+    krx_.write(staged_krx_++, descriptor_of(piece, features_));
   }
   lent_ += count;
   ++counters_.received;
@@ -98,62 +105,84 @@ std::size_t TunnelQueue::collect() noexcept {
   }
 }
 
-bool TunnelQueue::read_piece(const ndd_desc& desc, Piece& piece) const noexcept {
+bool TunnelQueue::read_piece(const ndd_desc& desc, TxPiece& piece) const noexcept {
+  if ((desc.flags & NDD_DESC_WINDOW) != 0) {
+    const std::uint64_t offset = desc.addr - window_iova_;
+    if (desc.addr < window_iova_ || offset >= window_size_) {
+      piece = {};
+      return false;
+    }
+    piece = {.address = Iova{desc.addr},
+             .length = desc.len,
+             .token = kWindowToken | static_cast<std::uint32_t>(offset / NDD_WINDOW_SLOT)};
+    return desc.len != 0 && desc.len <= NDD_WINDOW_SLOT - offset % NDD_WINDOW_SLOT;
+  }
   const std::uint32_t buffer = index_of(desc.addr);
   const auto offset = static_cast<std::uint32_t>(desc.addr >> NDD_ADDR_OFFSET_SHIFT & NDD_ADDR_OFFSET_MASK);
-  // Window addresses were not agreed on (no NDD_F_WINDOW), nor offloads.
-  const bool good = (desc.flags & NDD_DESC_WINDOW) == 0 && buffer >= pool_->first_kernel_buffer() &&
-                    buffer < pool_->buffer_count() && desc.len != 0 && desc.len <= kBufferSize - offset;
-  std::uint16_t flags = 0;
-  if ((desc.flags & NDD_DESC_FIRST) != 0) flags |= Piece::kFirst;
-  if ((desc.flags & NDD_DESC_LAST) != 0) flags |= Piece::kLast;
-  piece = {.buffer = buffer,
-           .offset = static_cast<std::uint16_t>(offset),
-           .length = static_cast<std::uint16_t>(good ? desc.len : 0),
-           .flags = flags,
-           .vlan_tci = 0};
-  return good;
+  if (buffer < pool_->first_kernel_buffer() || buffer >= pool_->buffer_count()) {
+    piece = {};
+    return false;
+  }
+  piece = {.address = pool_->iova(buffer) + Bytes{offset}, .length = desc.len, .token = buffer};
+  return desc.len != 0 && desc.len <= kBufferSize - offset;
 }
 
-TunnelQueue::Chain TunnelQueue::read_frame(std::uint32_t first, std::uint32_t available, std::span<Piece> out,
-                                           std::uint32_t& entries) noexcept {
+std::span<std::byte> TunnelQueue::header_of(const TxPiece& piece) const noexcept {
+  if ((piece.token & kWindowToken) != 0) return {};
+  return {pool_->data(piece.token) + (piece.address - pool_->iova(piece.token)).value, piece.length};
+}
+
+TunnelQueue::Chain TunnelQueue::read_frame(std::uint32_t first, std::uint32_t available, std::span<TxPiece> out,
+                                           TxFrame& frame) noexcept {
+  ndd_desc head{};
+  TxPiece head_piece;
   bool good = true;
-  std::uint32_t octets = 0;
-  entries = 0;
-  while (entries < available) {
-    Piece piece;
-    good = read_piece(ktx_.read(first + entries), piece) && good;
-    good = good && ((piece.flags & Piece::kFirst) != 0) == (entries == 0) && entries < kMaxPieces;
-    octets += piece.length;
-    if (entries < out.size()) out[entries] = piece;
-    ++entries;
-    if ((piece.flags & Piece::kLast) != 0) {
-      good = good && octets >= NDD_FRAME_MIN;
-      if (!good) return Chain::kBad;
-      return entries <= out.size() ? Chain::kGood : Chain::kIncomplete;
+  frame = {};
+  while (frame.pieces < available) {
+    const ndd_desc desc = ktx_.read(first + frame.pieces);
+    TxPiece piece;
+    good = read_piece(desc, piece) && good;
+    if (frame.pieces == 0) {
+      head = desc;
+      head_piece = piece;
     }
-    if (entries > kMaxPieces) return Chain::kBad;
+    good = good && ((desc.flags & NDD_DESC_FIRST) != 0) == (frame.pieces == 0) && frame.pieces < NDD_PIECES_MAX;
+    if (frame.pieces < out.size()) out[frame.pieces] = piece;
+    if (good) frame.length += piece.length;
+    ++frame.pieces;
+    if ((desc.flags & NDD_DESC_LAST) != 0) {
+      if (!good || frame.length < NDD_FRAME_MIN || frame.length > NDD_FRAME_MAX) return Chain::kBad;
+      if (frame.pieces > out.size()) return Chain::kIncomplete;
+      const std::span<std::byte> header = header_of(head_piece);
+      const std::optional<TxOffload> offload = check_offload(head, header, frame.length, features_);
+      if (!offload) return Chain::kBad;
+      frame.header = header.data();
+      frame.offload = *offload;
+      return Chain::kGood;
+    }
+    if (frame.pieces > NDD_PIECES_MAX) return Chain::kBad;
   }
   return Chain::kIncomplete;
 }
 
-std::size_t TunnelQueue::to_send(std::span<Piece> out) noexcept {
-  std::size_t count = 0;
-  const auto wanted = static_cast<std::uint32_t>(out.size());
+std::size_t TunnelQueue::to_send(std::span<TxPiece> pieces, std::span<TxFrame> frames) noexcept {
+  const auto wanted = static_cast<std::uint32_t>(pieces.size());
   // Every piece must find room in KTX_DONE when it has been sent, or it would be lost: no more of them on the way.
   const std::uint32_t busy = staged_done_ + in_flight_;
   const std::uint32_t room = ktx_done_.reserve(busy + wanted) - std::min(ktx_done_.reserve(busy + wanted), busy);
   std::uint32_t available = ktx_.peek(wanted);
-  out = out.first(std::min<std::size_t>(out.size(), room));
-  while (count < available) {
-    std::uint32_t entries = 0;
-    const auto at = static_cast<std::uint32_t>(count);
-    const Chain chain = read_frame(at, available - at, out.subspan(count), entries);
+  pieces = pieces.first(std::min<std::size_t>(pieces.size(), room));
+  std::uint32_t at = 0;
+  std::size_t count = 0;
+  while (count < frames.size() && at < available) {
+    TxFrame& frame = frames[count];
+    const Chain chain = read_frame(at, available - at, pieces.subspan(at), frame);
     if (chain == Chain::kGood) {
-      count += entries;
+      at += frame.pieces;
+      ++count;
     } else if (chain == Chain::kBad && count == 0) {
-      skip(entries);
-      available -= entries;
+      skip(frame.pieces);
+      available -= frame.pieces;
     } else {
       break;  // a bad frame behind good ones is met again at the front
     }
@@ -164,27 +193,22 @@ std::size_t TunnelQueue::to_send(std::span<Piece> out) noexcept {
 void TunnelQueue::skip(std::uint32_t entries) noexcept {
   counters_.invalid += entries;
   for (std::uint32_t i = 0; i < entries; ++i) {
-    const std::uint32_t buffer = index_of(ktx_.read(i).addr);
-    const bool kernels = buffer >= pool_->first_kernel_buffer() && buffer < pool_->buffer_count();
-    if (kernels && ktx_done_.reserve(staged_done_ + in_flight_ + 1) > staged_done_ + in_flight_) {
-      ktx_done_.write(staged_done_++, buffer);
+    TxPiece piece;
+    static_cast<void>(read_piece(ktx_.read(i), piece));
+    const std::uint32_t busy = staged_done_ + in_flight_;
+    if (piece.token != kNoBuffer && ktx_done_.reserve(busy + 1) > busy) {
+      ktx_done_.write(staged_done_++, entry_of(piece.token));
     }
   }
   ktx_.release(entries);
 }
 
-void TunnelQueue::sending(std::size_t count) noexcept {
-  for (std::size_t i = 0; i < count; ++i) {
-    if ((ktx_.read(static_cast<std::uint32_t>(i)).flags & NDD_DESC_LAST) != 0) ++counters_.sent;
-  }
-  ktx_.release(static_cast<std::uint32_t>(count));
-  in_flight_ += static_cast<std::uint32_t>(count);
-}
-
-void TunnelQueue::done(BufferIndex buffer) noexcept {
-  // to_send() kept room for it.
-  ktx_done_.write(staged_done_++, buffer);
-  --in_flight_;
+void TunnelQueue::sending(std::span<const TxFrame> frames) noexcept {
+  std::uint32_t pieces = 0;
+  for (const TxFrame& frame : frames) pieces += frame.pieces;
+  counters_.sent += frames.size();
+  ktx_.release(pieces);
+  in_flight_ += pieces;
 }
 
 void TunnelQueue::publish_staged() noexcept {

@@ -4,6 +4,9 @@
 //   NIC receive ──▶ receive() ─▶ KRX        KRX_FREE ─▶ collect() ──▶ pool
 //   KTX ─▶ to_send() ──▶ NIC transmit ──▶ done() ─▶ KTX_DONE
 //
+// What the kernel sends may lie in its window instead of the pool (NDD_F_WINDOW): such pieces go to the NIC and back by
+// address, and nobody here can read them.
+//
 // Who has which of the process's buffers is kept in the port's state area: one octet per buffer says "with the kernel".
 #pragma once
 
@@ -24,7 +27,7 @@ namespace udd {
 /// Thread: one at a time (whoever services the port).
 class TunnelQueue {
  public:
-  /// Pieces of the longest frame: NDD_FRAME_MAX in whole buffers, and one more for an odd start.
+  /// Pieces of the longest frame received: NDD_FRAME_MAX in whole buffers, and one more for an odd start.
   static constexpr std::size_t kMaxPieces = NDD_FRAME_MAX / NDD_BUF_SIZE + 2;
 
   struct Counters {
@@ -36,8 +39,7 @@ class TunnelQueue {
   };
 
   /// @param with_kernel  one octet per buffer of the pool, in the state area; zeroes, the kernel's stock is noted here
-  TunnelQueue(Tunnel& tunnel, unsigned queue, const TunnelRings& rings, Pool& pool,
-              std::span<std::uint8_t> with_kernel) noexcept;
+  TunnelQueue(Tunnel& tunnel, unsigned queue, const CtrlArea& ctrl, Pool& pool, std::span<std::uint8_t> with_kernel);
 
   /// Is there anything from the kernel? Two loads.
   [[nodiscard]] bool idle() const noexcept { return ktx_.empty() && krx_free_.empty(); }
@@ -49,13 +51,18 @@ class TunnelQueue {
   void receive(std::span<const Piece> frame) noexcept;
   /// Moves exchanged buffers to the pool. @return how many.
   std::size_t collect() noexcept;
-  /// Looks at frames to send: whole ones only, at most `out.size()` pieces. @return pieces written to `out`.
-  /// What makes no sense is skipped and counted.
-  std::size_t to_send(std::span<Piece> out) noexcept;
-  /// The first `count` pieces of the last to_send() are the NIC's now.
-  void sending(std::size_t count) noexcept;
-  /// A piece has been sent: back to the kernel with the next publish().
-  void done(BufferIndex buffer) noexcept;
+  /// Looks at frames to send: whole ones only, as many as fit both spans. @return frames written to `frames`, their
+  /// pieces one behind the other in `pieces`. What makes no sense is skipped and counted.
+  std::size_t to_send(std::span<TxPiece> pieces, std::span<TxFrame> frames) noexcept;
+  /// Those are the first frames of the last to_send(), and the NIC's now.
+  void sending(std::span<const TxFrame> frames) noexcept;
+  /// A piece has been sent: back to the kernel with the next publish(). kNoBuffer is none.
+  void done(BufferIndex token) noexcept {
+    if (token == kNoBuffer) return;
+    // to_send() kept room for it.
+    ktx_done_.write(staged_done_++, entry_of(token));
+    --in_flight_;
+  }
   /// Pieces of the kernel's between sending() and done().
   [[nodiscard]] std::uint32_t in_flight() const noexcept { return in_flight_; }
   /// Lets the kernel see what was handed over since the last time, and wakes it if it sleeps: one system call at most.
@@ -76,9 +83,16 @@ class TunnelQueue {
  private:
   enum class Chain : std::uint8_t { kGood, kIncomplete, kBad };
 
-  [[nodiscard]] Chain read_frame(std::uint32_t first, std::uint32_t available, std::span<Piece> out,
-                                 std::uint32_t& entries) noexcept;
-  [[nodiscard]] bool read_piece(const ndd_desc& desc, Piece& piece) const noexcept;
+  [[nodiscard]] Chain read_frame(std::uint32_t first, std::uint32_t available, std::span<TxPiece> out,
+                                 TxFrame& frame) noexcept;
+  /// @return false: the piece is no good; its token is what can go back of it, or kNoBuffer.
+  [[nodiscard]] bool read_piece(const ndd_desc& desc, TxPiece& piece) const noexcept;
+  /// The frame's header, if it is all in the pool.
+  [[nodiscard]] std::span<std::byte> header_of(const TxPiece& piece) const noexcept;
+  [[nodiscard]] std::uint64_t entry_of(BufferIndex token) const noexcept {
+    if ((token & kWindowToken) == 0) return token;
+    return NDD_DONE_WINDOW | (window_iova_ + std::uint64_t{token ^ kWindowToken} * NDD_WINDOW_SLOT);
+  }
   void skip(std::uint32_t entries) noexcept;
   void publish_staged() noexcept;
 
@@ -91,6 +105,9 @@ class TunnelQueue {
   std::uint32_t in_flight_ = 0;
   std::uint32_t lent_;          ///< buffers with the kernel, its stock for exchange among them
   std::uint32_t lend_at_most_;  ///< of its own; the NIC's ring takes up to half, what is left is the application's
+  std::uint64_t features_;
+  std::uint64_t window_iova_;
+  std::uint64_t window_size_;
   Pool* pool_;
   std::span<std::uint8_t> with_kernel_;
   Tunnel* tunnel_;

@@ -494,14 +494,14 @@ TEST(Traffic, NonsenseFromTheKernelIsSkipped) {
   };
   constexpr std::uint16_t kWhole = NDD_DESC_FIRST | NDD_DESC_LAST;
   const ndd_desc bad[] = {
-      desc(5, 60, kWhole),                       // not the kernel's buffer
-      desc(99999, 60, kWhole),                   // no buffer at all
-      desc(1000, 4097, kWhole),                  // longer than a buffer
-      desc(1001 | 4090ull << 32, 60, kWhole),    // behind its end
-      desc(1002, 0, kWhole),                     // nothing
-      desc(1003, 13, kWhole),                    // shorter than a header
-      desc(1004, 60, NDD_DESC_LAST),             // no first piece
-      desc(1005, 60, kWhole | NDD_DESC_WINDOW),  // not agreed on
+      desc(5, 60, kWhole),                     // not the kernel's buffer
+      desc(99999, 60, kWhole),                 // no buffer at all
+      desc(1000, 4097, kWhole),                // longer than a buffer
+      desc(1001 | 4090ull << 32, 60, kWhole),  // behind its end
+      desc(1002, 0, kWhole),                   // nothing
+      desc(1003, 13, kWhole),                  // shorter than a header
+      desc(1004, 60, NDD_DESC_LAST),           // no first piece
+      desc(0, 60, kWhole | NDD_DESC_WINDOW),   // not agreed on
       desc(1006, 60, NDD_DESC_FIRST),
       desc(1007, 60, NDD_DESC_FIRST | NDD_DESC_LAST),  // two firsts
   };
