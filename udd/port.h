@@ -103,13 +103,15 @@ struct PortEvent {
 struct PortStats {
   std::uint64_t app_rx_frames = 0;
   std::uint64_t app_tx_frames = 0;
-  std::uint64_t kernel_rx_frames = 0;   ///< NIC to kernel (KRX)
-  std::uint64_t kernel_tx_frames = 0;   ///< kernel to NIC (KTX)
-  std::uint64_t app_rx_dropped = 0;     ///< parked ring full, or longer than all of rx()'s array
-  std::uint64_t kernel_rx_dropped = 0;  ///< KRX full, or too many buffers with the kernel
-  std::uint64_t rx_errors = 0;          ///< damaged pieces reported by the NIC
-  std::uint64_t foreign = 0;            ///< your EtherType, but not addressed to you
-  std::uint64_t tx_refused = 0;         ///< bad length, bad buffer
+  std::uint64_t kernel_rx_frames = 0;    ///< NIC to kernel (KRX)
+  std::uint64_t kernel_rx_merged = 0;    ///< of these, merged from several TCP segments
+  std::uint64_t kernel_rx_segments = 0;  ///< that many
+  std::uint64_t kernel_tx_frames = 0;    ///< kernel to NIC (KTX)
+  std::uint64_t app_rx_dropped = 0;      ///< parked ring full, or longer than all of rx()'s array
+  std::uint64_t kernel_rx_dropped = 0;   ///< KRX full, or too many buffers with the kernel
+  std::uint64_t rx_errors = 0;           ///< damaged pieces reported by the NIC
+  std::uint64_t foreign = 0;             ///< your EtherType, but not addressed to you
+  std::uint64_t tx_refused = 0;          ///< bad length, bad buffer
   std::uint64_t tx_ring_full = 0;
   std::uint64_t backup_services = 0;
   std::uint64_t wakeups = 0;    ///< returns from sleep in wait()

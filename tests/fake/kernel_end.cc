@@ -228,10 +228,11 @@ std::optional<std::vector<std::byte>> KernelEnd::receive() {
       violation();
       return std::nullopt;
     }
-    const std::uint16_t allowed =
-        used == 0 && (options_.features & NDD_F_OFFLOAD) != 0 ? NDD_DESC_CSUM_VALID : std::uint16_t{0};
+    const std::uint16_t allowed = used == 0 && (options_.features & NDD_F_OFFLOAD) != 0
+                                      ? NDD_DESC_CSUM_VALID | NDD_DESC_NEEDS_CSUM
+                                      : std::uint16_t{0};
     if ((desc.flags & ~(NDD_DESC_FIRST | NDD_DESC_LAST | allowed)) != 0) violation();
-    if (used == 0) received_flags_ = desc.flags;
+    if (used == 0) received_ = desc;
     frame.insert(frame.end(), buffer(index) + offset, buffer(index) + offset + desc.len);
     with_process_[index] = false;
     exchange.push_back(index);

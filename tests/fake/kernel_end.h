@@ -64,8 +64,8 @@ class KernelEnd {
             std::size_t run = NDD_WINDOW_SLOT - kWindowOffset);
   /// A frame that the process gave us, if any; its buffers go back, or others of the stock for them.
   [[nodiscard]] std::optional<std::vector<std::byte>> receive();
-  /// NDD_DESC_* of the first piece of what was received last.
-  [[nodiscard]] std::uint16_t received_flags() const noexcept { return received_flags_; }
+  /// The first descriptor of what was received last.
+  [[nodiscard]] const ndd_desc& received() const noexcept { return received_; }
   /// Takes sent buffers back. @return how many.
   std::size_t reap();
   /// Buffers of ours that are not with the process.
@@ -131,7 +131,7 @@ class KernelEnd {
   std::deque<std::uint32_t> stock_;
   std::vector<std::byte> window_;
   std::vector<std::uint32_t> free_slots_;
-  std::uint16_t received_flags_ = 0;
+  ndd_desc received_{};
   bool keep_ = false;
 
   mutable std::mutex link_mutex_;

@@ -63,16 +63,15 @@ class Frame {
   TimestampSource timestamp_source_ = TimestampSource::kNone;
 };
 
-/// What is still to be done to a frame: a checksum to be filled in, segments to be cut. In a received one: what it was
-/// merged from. The facts of struct ndd_desc; offsets count from the frame's first octet.
-struct Offload {
+/// What a received frame was merged from, and what it lacks since: the facts of struct ndd_desc. Offsets count from the
+/// frame's first octet.
+struct RxOffload {
   enum class Segments : std::uint8_t { kNone, kTcp4, kTcp6 };
   Segments segments = Segments::kNone;
-  bool checksum = false;              ///< it holds the pseudo-header's sum only
   std::uint16_t segment_size = 0;     ///< octets of payload in each segment but the last
   std::uint16_t header_length = 0;    ///< octets before the payload
-  std::uint16_t checksum_start = 0;   ///< first octet summed
-  std::uint16_t checksum_offset = 0;  ///< where the sum goes, from checksum_start on
+  std::uint16_t checksum_start = 0;   ///< first octet of TCP, whose checksum is the pseudo-header's sum only
+  std::uint16_t checksum_offset = 0;  ///< where it stands, from there on
 };
 
 /// One descriptor's worth of a frame between the NIC's rings and the port.

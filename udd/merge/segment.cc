@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "udd/base/internet_sum.h"
+
 namespace udd {
 namespace {
 
@@ -48,17 +50,6 @@ void store16(std::byte* to, std::uint16_t value) noexcept {
 
 bool equal(const TcpSegment& a, const TcpSegment& b, std::size_t from, std::size_t length) noexcept {
   return std::memcmp(a.frame + from, b.frame + from, length) == 0;
-}
-
-/// Sum of 16-bit words, network order, as RFC 1071 has it; `length` is even.
-std::uint32_t sum(const std::byte* from, std::size_t length) noexcept {
-  std::uint32_t total = 0;
-  for (std::size_t i = 0; i < length; i += 2) total += load16(from + i);
-  return total;
-}
-std::uint16_t fold(std::uint32_t total) noexcept {
-  total = (total & 0xffff) + (total >> 16);
-  return static_cast<std::uint16_t>(total + (total >> 16));
 }
 
 }  // namespace
@@ -141,14 +132,14 @@ void finish_head(std::byte* frame, const TcpSegment& head, std::uint32_t payload
   std::uint32_t pseudo = transport_length + kProtocolTcp;
   if (head.v6) {
     store16(ip + kPayloadLength, static_cast<std::uint16_t>(transport_length));
-    pseudo += sum(ip + kAddresses6, kIpv6Length - kAddresses6);
+    pseudo = internet_sum({ip + kAddresses6, kIpv6Length - kAddresses6}, pseudo);
   } else {
     store16(ip + kTotalLength, static_cast<std::uint16_t>(kIpv4Length + transport_length));
     store16(ip + kIpChecksum, 0);
-    store16(ip + kIpChecksum, static_cast<std::uint16_t>(~fold(sum(ip, kIpv4Length))));
-    pseudo += sum(ip + kAddresses4, kIpv4Length - kAddresses4);
+    store16(ip + kIpChecksum, static_cast<std::uint16_t>(~internet_sum({ip, kIpv4Length})));
+    pseudo = internet_sum({ip + kAddresses4, kIpv4Length - kAddresses4}, pseudo);
   }
-  store16(tcp + kTcpChecksum, fold(pseudo));
+  store16(tcp + kTcpChecksum, static_cast<std::uint16_t>(pseudo));
   if (push) tcp[kFlags] |= static_cast<std::byte>(kPush);
 }
 

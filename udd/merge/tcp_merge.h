@@ -38,7 +38,7 @@ class TcpMerge {
   [[nodiscard]] bool empty() const noexcept { return open_ == 0; }
   [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
 
-  /// Takes a frame of the kernel's. sink(span of pieces, const Offload&) gets what is ready, in order.
+  /// Takes a frame of the kernel's. sink(span of pieces, const RxOffload&) gets what is ready, in order.
   /// @param frame  its pieces; the first holds all headers, or it is not merged
   template <typename Sink>
   void add(std::span<const Piece> frame, Sink&& sink) noexcept {
@@ -49,7 +49,7 @@ class TcpMerge {
     if (segment.kind != TcpSegment::Kind::kTcp) {
       // It may belong behind what is gathered of any connection.
       if (segment.kind == TcpSegment::Kind::kOpaque) flush(sink);
-      sink(frame, Offload{});
+      sink(frame, RxOffload{});
       return;
     }
     Flow* flow = find(segment);
@@ -59,7 +59,7 @@ class TcpMerge {
       flow = nullptr;
     }
     if (!good) {
-      sink(frame, Offload{});
+      sink(frame, RxOffload{});
       return;
     }
     if (flow == nullptr) {
@@ -138,7 +138,7 @@ class TcpMerge {
   void emit(Flow& flow, Sink&& sink) noexcept {
     const std::span<const Piece> frame(flow.pieces.data(), flow.count);
     if (flow.segments == 1) {
-      sink(frame, Offload{});
+      sink(frame, RxOffload{});
       return;
     }
     ++counters_.merged;
@@ -146,12 +146,11 @@ class TcpMerge {
     const Piece& first = frame.front();
     finish_head(pool_->data(first.buffer) + first.offset, flow.head, flow.payload_length, flow.push);
     constexpr std::uint16_t kTcpChecksumOffset = 16;
-    sink(frame, Offload{.segments = flow.head.v6 ? Offload::Segments::kTcp6 : Offload::Segments::kTcp4,
-                        .checksum = true,
-                        .segment_size = flow.segment_size,
-                        .header_length = flow.head.payload,
-                        .checksum_start = flow.head.transport,
-                        .checksum_offset = kTcpChecksumOffset});
+    sink(frame, RxOffload{.segments = flow.head.v6 ? RxOffload::Segments::kTcp6 : RxOffload::Segments::kTcp4,
+                          .segment_size = flow.segment_size,
+                          .header_length = flow.head.payload,
+                          .checksum_start = flow.head.transport,
+                          .checksum_offset = kTcpChecksumOffset});
   }
 
   /// Emits one and closes the gap: the others stay in the order they began in.

@@ -2,7 +2,7 @@
 // The service loop of one queue pair, compiled against the NIC family's own queue class. One poll is:
 //
 //   NIC receive ─▶ steering ─┬▶ the application's frames: to the caller, or parked
-//                            └▶ the kernel's: KRX
+//                            └▶ the kernel's: merged (TCP) ─▶ KRX
 //   KRX_FREE ─▶ pool         KTX ─▶ NIC transmit        sent ─▶ KTX_DONE or pool
 //
 // Fairness on the one transmit ring is by occupancy: while one side has been refused or waits, the other may fill half
@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <span>
 
+#include "udd/merge/tcp_merge.h"
 #include "udd/port/assembly.h"
 #include "udd/port/parking.h"
 #include "udd/port/queue_engine.h"
@@ -34,7 +35,8 @@ class Engine final : public QueueEngine {
         tx_slots_(queue.tx_room()),
         share_(tx_slots_ / 2),
         assembly_(*state_, parts.pool),
-        parking_(*state_, parts.pool) {}
+        parking_(*state_, parts.pool),
+        merge_(parts.pool) {}
 
   std::size_t rx(std::span<Frame> out) noexcept override {
     if (!enter()) [[unlikely]]
@@ -107,6 +109,8 @@ class Engine final : public QueueEngine {
     stats.app_rx_frames += app_rx_;
     stats.app_tx_frames += app_tx_;
     stats.kernel_rx_frames += tunnel.received;
+    stats.kernel_rx_merged += merge_.counters().merged;
+    stats.kernel_rx_segments += merge_.counters().segments;
     stats.kernel_tx_frames += tunnel.sent;
     stats.app_rx_dropped += parking_.dropped();
     stats.kernel_rx_dropped += tunnel.dropped;
@@ -173,6 +177,7 @@ class Engine final : public QueueEngine {
               buffer, 0, length, [word] { return Q::rx_flags(word); }, to);
         },
         [this, &to](const Piece& piece) noexcept { to = take_piece<kPark>(piece, to); });
+    if (!merge_.empty()) merge_.flush(merged());
     if constexpr (kPark) return count;
     const auto frames = static_cast<std::size_t>(to - out.data());
     app_rx_ += frames;
@@ -194,7 +199,7 @@ class Engine final : public QueueEngine {
     if (verdict != Steering::Verdict::kApplication) {
       foreign_ += verdict == Steering::Verdict::kForeign;
       const Piece kernels = piece();
-      tunnel_.receive({&kernels, 1});
+      to_kernel({&kernels, 1});
     } else if constexpr (kPark) {
       const Piece parked = piece();
       park({&parked, 1});
@@ -224,7 +229,7 @@ class Engine final : public QueueEngine {
     const auto verdict = steering_->classify(pool_->data(head.buffer) + head.offset, head.length);
     if (verdict != Steering::Verdict::kApplication) {
       foreign_ += verdict == Steering::Verdict::kForeign;
-      tunnel_.receive(frame);
+      to_kernel(frame);
     } else if constexpr (kPark) {
       park(frame);
     } else {
@@ -234,6 +239,18 @@ class Engine final : public QueueEngine {
       app_rx_ -= frame.size() - 1;  // one frame
     }
     return to;
+  }
+
+  /// A frame of the kernel's: perhaps one of many segments.
+  [[gnu::noinline]] void to_kernel(std::span<const Piece> frame) noexcept {
+    if (merging_) {
+      merge_.add(frame, merged());
+    } else {
+      tunnel_.receive(frame);
+    }
+  }
+  [[nodiscard]] auto merged() noexcept {
+    return [this](std::span<const Piece> frame, const RxOffload& offload) noexcept { tunnel_.receive(frame, offload); };
   }
 
   // ---- parking ----
@@ -487,6 +504,7 @@ class Engine final : public QueueEngine {
   bool detour_ = false;  ///< frames are parked, or a long one has arrived in part
   Assembly assembly_;
   Parking parking_;
+  TcpMerge merge_;
   std::uint64_t app_rx_ = 0;
   std::uint64_t app_tx_ = 0;
   std::uint64_t foreign_ = 0;

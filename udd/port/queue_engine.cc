@@ -96,6 +96,7 @@ void QueueEngine::look() noexcept {
 
 void QueueEngine::refresh() noexcept {
   link_up_ = parts_.control.link_up();
+  merging_ = parts_.control.rx_merge();
   max_frame_ = parts_.control.mtu() + kTagAndHeader;
 }
 

@@ -148,6 +148,7 @@ class QueueEngine {
   bool has_parked_ = false;
   bool holding_ = false;
   bool link_up_ = true;
+  bool merging_ = false;         ///< received frames of the kernel's
   std::uint32_t max_frame_ = 0;  ///< octets, from the netdev's MTU
   Ticks poll_interval_;
   Ticks flush_interval_;

@@ -38,6 +38,16 @@ ndd_desc descriptor_of(const Piece& piece, std::uint64_t features) noexcept {
   return desc;
 }
 
+/// What a merged frame's first descriptor says besides.
+void add_facts(ndd_desc& desc, const RxOffload& offload) noexcept {
+  desc.flags |= NDD_DESC_NEEDS_CSUM;
+  desc.gso_type = offload.segments == RxOffload::Segments::kTcp6 ? NDD_GSO_TCPV6 : NDD_GSO_TCPV4;
+  desc.gso_size = offload.segment_size;
+  desc.hdr_len = offload.header_length;
+  desc.csum_start = offload.checksum_start;
+  desc.csum_offset = offload.checksum_offset;
+}
+
 }  // namespace
 
 TunnelQueue::TunnelQueue(Tunnel& tunnel, unsigned queue, const CtrlArea& ctrl, Pool& pool,
@@ -58,7 +68,7 @@ TunnelQueue::TunnelQueue(Tunnel& tunnel, unsigned queue, const CtrlArea& ctrl, P
   std::fill_n(with_kernel_.begin() + pool.first_exchange_buffer(), lent_, std::uint8_t{1});
 }
 
-void TunnelQueue::receive(std::span<const Piece> frame) noexcept {
+void TunnelQueue::receive(std::span<const Piece> frame, const RxOffload& offload) noexcept {
   const auto count = static_cast<std::uint32_t>(frame.size());
   if (lent_ + count > lend_at_most_ || krx_.reserve(staged_krx_ + count) < staged_krx_ + count) {
     for (const Piece& piece : frame) pool_->give({&piece.buffer, 1});
@@ -68,7 +78,9 @@ void TunnelQueue::receive(std::span<const Piece> frame) noexcept {
   for (const Piece& piece : frame) {
     // Noted before the kernel can see it: a process that goes on from here never has the buffer twice.
     with_kernel_[piece.buffer] = 1;
-    krx_.write(staged_krx_++, descriptor_of(piece, features_));
+    ndd_desc desc = descriptor_of(piece, features_);
+    if (offload.segments != RxOffload::Segments::kNone && &piece == &frame.front()) add_facts(desc, offload);
+    krx_.write(staged_krx_++, desc);
   }
   lent_ += count;
   ++counters_.received;

@@ -48,7 +48,7 @@ class TunnelQueue {
 
   /// Hands a received frame to the kernel with the next publish(). If KRX is full, or the kernel owes a third of the
   /// process's buffers already, it is dropped, and its buffers are the pool's.
-  void receive(std::span<const Piece> frame) noexcept;
+  void receive(std::span<const Piece> frame, const RxOffload& offload = {}) noexcept;
   /// Moves exchanged buffers to the pool. @return how many.
   std::size_t collect() noexcept;
   /// Looks at frames to send: whole ones only, as many as fit both spans. @return frames written to `frames`, their

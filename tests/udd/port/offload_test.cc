@@ -99,9 +99,55 @@ TEST_F(Offload, ChecksumsArePutIn) {
       const auto got = receive(pair);
       ASSERT_EQ(got.size(), 1u);
       EXPECT_EQ(got[0], frame.summed());
-      EXPECT_NE(pair.kernel(1).received_flags() & NDD_DESC_CSUM_VALID, 0);
+      EXPECT_NE(pair.kernel(1).received().flags & NDD_DESC_CSUM_VALID, 0);
     }
   }
+  expect_all_back(pair);
+}
+
+TEST_F(Offload, SegmentsReceivedInARowAreMergedIfTheKernelWantsIt) {
+  SimPair pair(port(), kernel());
+  constexpr std::size_t kPayload = 20 * kSegment;
+  const IpFrame frame = make({.payload = kPayload});
+  const ndd_desc facts = facts_of(frame, NDD_GSO_TCPV4);
+  for (const bool merge : {false, true, false}) {
+    pair.kernel(1).configure([&](ndd_config& config) {
+      config.flags &= ~NDD_CONFIG_RX_MERGE;
+      if (merge) config.flags |= NDD_CONFIG_RX_MERGE;
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    pair.queue(1).poll();
+    ASSERT_TRUE(pair.kernel(0).send(frame.octets(), facts, frame.octets().size()));
+    std::vector<std::vector<std::byte>> got;
+    std::vector<ndd_desc> told;
+    for (int i = 0; i < 3; ++i) {
+      pair.queue(0).poll();
+      pair.queue(1).poll();
+      while (auto one = pair.kernel(1).receive()) {
+        got.push_back(std::move(*one));
+        told.push_back(pair.kernel(1).received());
+      }
+    }
+    if (!merge) {
+      frame.expect_segments(got, kSegment);
+      continue;
+    }
+    // The first segment has CWR, the last one FIN: both stay by themselves.
+    ASSERT_EQ(got.size(), 3u);
+    EXPECT_EQ(got[1].size(), frame.header() + kPayload - 2 * kSegment);
+    EXPECT_TRUE(
+        std::equal(got[1].begin() + frame.header(), got[1].end(), frame.octets().begin() + frame.header() + kSegment));
+    EXPECT_EQ(told[1].gso_type, NDD_GSO_TCPV4);
+    EXPECT_EQ(told[1].gso_size, kSegment);
+    EXPECT_EQ(told[1].hdr_len, frame.header());
+    EXPECT_EQ(told[1].csum_start, frame.start());
+    EXPECT_EQ(told[1].csum_offset, frame.sum_offset());
+    EXPECT_NE(told[1].flags & NDD_DESC_NEEDS_CSUM, 0);
+    EXPECT_EQ(told[0].gso_type, NDD_GSO_NONE);
+    EXPECT_EQ(told[2].gso_type, NDD_GSO_NONE);
+  }
+  EXPECT_EQ(pair.port(1).stats().kernel_rx_merged, 1u);
+  EXPECT_EQ(pair.port(1).stats().kernel_rx_segments, 18u);
   expect_all_back(pair);
 }
 
@@ -110,7 +156,7 @@ TEST_F(Offload, ReceivedChecksumsAreToldOnlyIfRight) {
   const auto told = [&](std::span<const std::byte> frame) {
     pair.wire().device(1).receive(frame);
     EXPECT_EQ(receive(pair).size(), 1u) << "right or wrong: the kernel judges";
-    return (pair.kernel(1).received_flags() & NDD_DESC_CSUM_VALID) != 0;
+    return (pair.kernel(1).received().flags & NDD_DESC_CSUM_VALID) != 0;
   };
   std::vector<std::byte> frame = make({}).summed();
   EXPECT_TRUE(told(frame));
@@ -128,7 +174,7 @@ TEST_F(Offload, OfAJumboFrameTheFirstPieceTells) {
   const auto got = receive(pair);
   ASSERT_EQ(got.size(), 1u);
   EXPECT_EQ(got[0], frame.summed());
-  EXPECT_NE(pair.kernel(1).received_flags() & NDD_DESC_CSUM_VALID, 0);
+  EXPECT_NE(pair.kernel(1).received().flags & NDD_DESC_CSUM_VALID, 0);
   expect_all_back(pair);
 }
 
@@ -137,7 +183,7 @@ TEST_F(Offload, WithoutTheFeatureNothingIsTold) {
   const IpFrame frame = make({});
   ASSERT_TRUE(pair.kernel(0).send(frame.octets(), facts_of(frame), frame.octets().size()));
   ASSERT_EQ(receive(pair).size(), 1u);
-  EXPECT_EQ(pair.kernel(1).received_flags(), NDD_DESC_FIRST | NDD_DESC_LAST);
+  EXPECT_EQ(pair.kernel(1).received().flags, NDD_DESC_FIRST | NDD_DESC_LAST);
   expect_all_back(pair);
 }
 
