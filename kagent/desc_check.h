@@ -39,6 +39,8 @@ enum kagent_owner {
 	KAGENT_OWNER_PROCESS,
 	KAGENT_OWNER_KERNEL,	/* free, for KTX */
 	KAGENT_OWNER_KTX,	/* with the process, to be sent and returned */
+	KAGENT_OWNER_STOCK,	/* free, to be given for one that is kept */
+	KAGENT_OWNER_STACK,	/* received, and kept by the stack */
 };
 
 /*

@@ -16,6 +16,8 @@ struct kagent_stat {
 
 #define QUEUE_STAT(way, name, field)					\
 	{ #way "_" #name, offsetof(struct kagent_queue, way.field) }
+#define RX_STAT(name, field)						\
+	{ "rx_" #name, offsetof(struct kagent_queue, field) }
 #define NIC_STAT(field)							\
 	{ #field, offsetof(struct ndd_stats, field) }
 
@@ -30,6 +32,11 @@ static const struct kagent_stat kagent_queue_stats[] = {
 	QUEUE_STAT(rx, frames, frames),
 	QUEUE_STAT(rx, octets, octets),
 	QUEUE_STAT(rx, polls, wakeups),
+	RX_STAT(zero_copy, zero_copy),
+	RX_STAT(copied_small, copied[KAGENT_COPY_SMALL]),
+	RX_STAT(copied_kind, copied[KAGENT_COPY_KIND]),
+	RX_STAT(copied_stock, copied[KAGENT_COPY_STOCK]),
+	RX_STAT(looks, looks),
 };
 
 /* nic_<name>: as the process last read them; 0 unless one has the port */
@@ -48,7 +55,7 @@ static const struct kagent_stat kagent_nic_stats[] = {
 };
 
 #define KAGENT_STATS							\
-	(ARRAY_SIZE(kagent_queue_stats) + 2 * KAGENT_DROPS +		\
+	(ARRAY_SIZE(kagent_queue_stats) + 2 * KAGENT_DROPS + 1 +	\
 	 ARRAY_SIZE(kagent_nic_stats))
 
 static void kagent_get_drvinfo(struct net_device *dev,
@@ -76,8 +83,19 @@ static void kagent_get_strings(struct net_device *dev, u32 set, u8 *data)
 		ethtool_sprintf(&data, "ktx_drop_%s", kagent_drop_name(i));
 	for (i = 0; i < KAGENT_DROPS; i++)
 		ethtool_sprintf(&data, "krx_drop_%s", kagent_drop_name(i));
+	ethtool_sprintf(&data, "k%s", "rx_with_stack");
 	for (i = 0; i < ARRAY_SIZE(kagent_nic_stats); i++)
 		ethtool_sprintf(&data, "nic_%s", kagent_nic_stats[i].name);
+}
+
+/* Buffers that the stack has, as of the last look. */
+static u32 kagent_with_stack(const struct kagent_session *session)
+{
+	u32 i, sum = 0;
+
+	for (i = 0; i < session->queues; i++)
+		sum += READ_ONCE(session->rings[i].exchange.away);
+	return sum;
 }
 
 static void kagent_get_stats(struct net_device *dev,
@@ -95,6 +113,7 @@ static void kagent_get_stats(struct net_device *dev,
 	for (i = 0; i < KAGENT_DROPS; i++)
 		*data++ = kagent_sum(dev, offsetof(struct kagent_queue,
 						   rx.drops[i]));
+	*data++ = session ? kagent_with_stack(session) : 0;
 	for (i = 0; i < ARRAY_SIZE(kagent_nic_stats); i++) {
 		u64 *value = session ? (void *)session->stats +
 				       kagent_nic_stats[i].at : NULL;
@@ -136,15 +155,30 @@ static int kagent_get_link_ksettings(struct net_device *dev,
 }
 
 /* tx-copybreak: octets of a run of whole pages from which on it is cheaper to let
- * the NIC fetch them than to copy them. 4294967295 copies everything: no page of
- * the kernel's is then seen by the NIC.
+ * the NIC fetch them than to copy them. rx-copybreak: octets of a frame from which
+ * on the stack gets the NIC's buffer. 4294967295 copies everything: no page of the
+ * kernel's is then seen by the NIC, and nothing that the stack has by the process.
  */
+static u32 *kagent_tunable(struct net_device *dev, u32 id)
+{
+	switch (id) {
+	case ETHTOOL_RX_COPYBREAK:
+		return &kagent_priv(dev)->rx_copybreak;
+	case ETHTOOL_TX_COPYBREAK:
+		return &kagent_priv(dev)->tx_copybreak;
+	default:
+		return NULL;
+	}
+}
+
 static int kagent_get_tunable(struct net_device *dev,
 			      const struct ethtool_tunable *tuna, void *data)
 {
-	if (tuna->id != ETHTOOL_TX_COPYBREAK)
+	u32 *value = kagent_tunable(dev, tuna->id);
+
+	if (!value)
 		return -EOPNOTSUPP;
-	*(u32 *)data = kagent_priv(dev)->tx_copybreak;
+	*(u32 *)data = *value;
 	return 0;
 }
 
@@ -152,9 +186,11 @@ static int kagent_set_tunable(struct net_device *dev,
 			      const struct ethtool_tunable *tuna,
 			      const void *data)
 {
-	if (tuna->id != ETHTOOL_TX_COPYBREAK)
+	u32 *value = kagent_tunable(dev, tuna->id);
+
+	if (!value)
 		return -EOPNOTSUPP;
-	WRITE_ONCE(kagent_priv(dev)->tx_copybreak, *(const u32 *)data);
+	WRITE_ONCE(*value, *(const u32 *)data);
 	return 0;
 }
 

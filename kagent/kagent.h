@@ -34,6 +34,9 @@ struct kagent_session;
 
 /* ---- queue: one per queue pair, part of ndd0 ---- */
 
+/* Octets of a received piece that are copied rather than kept. */
+#define KAGENT_RX_COPYBREAK	256
+
 struct kagent_counters {
 	struct u64_stats_sync sync;
 	u64_stats_t frames;
@@ -45,6 +48,14 @@ struct kagent_counters {
 	u64_stats_t drops[KAGENT_DROPS];
 };
 
+/* Why a frame was copied although the process agreed to exchange. */
+enum kagent_copy {
+	KAGENT_COPY_SMALL,	/* up to rx-copybreak, or a small datagram */
+	KAGENT_COPY_KIND,	/* not plain TCP or UDP, or a buffer named twice */
+	KAGENT_COPY_STOCK,	/* too few buffers in stock */
+	KAGENT_COPIES
+};
+
 struct kagent_queue {
 	struct napi_struct napi;
 	struct net_device *dev;
@@ -53,6 +64,10 @@ struct kagent_queue {
 
 	struct kagent_counters tx ____cacheline_aligned_in_smp;
 	struct kagent_counters rx ____cacheline_aligned_in_smp;
+	/* rx.sync, too */
+	u64_stats_t zero_copy;	/* frames whose payload the stack got in place */
+	u64_stats_t copied[KAGENT_COPIES];
+	u64_stats_t looks;	/* at buffers that the stack had */
 };
 
 /* ---- netdev_priv() of ndd0 ---- */
@@ -62,6 +77,7 @@ struct kagent_netdev {
 	struct kagent_port *port;
 	struct kagent_queue *queues;	/* dev->num_tx_queues of them */
 	u32 tx_copybreak;		/* rtnl; read without */
+	u32 rx_copybreak;		/* rtnl; read without */
 
 	/* slow path, under rtnl */
 	netdev_features_t offers;	/* of whoever drives the port */
@@ -82,7 +98,8 @@ struct kagent_file {
 
 /* NDD_F_* that this module has */
 #define KAGENT_FEATURES							\
-	(NDD_F_WINDOW | NDD_F_OFFLOAD | NDD_F_TX_CSUM | NDD_F_TSO4 | NDD_F_TSO6)
+	(NDD_F_WINDOW | NDD_F_OFFLOAD | NDD_F_EXCHANGE | NDD_F_TX_CSUM | \
+	 NDD_F_TSO4 | NDD_F_TSO6)
 
 /* Shorter runs of a frag's pages are copied; see ethtool.c */
 #define KAGENT_TX_COPYBREAK	16384

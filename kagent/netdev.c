@@ -416,6 +416,7 @@ void kagent_netdev_setup(struct net_device *dev)
 	dev->ethtool_ops = &kagent_ethtool_ops;
 	dev->rtnl_link_ops = &kagent_link_ops;
 	dev->needs_free_netdev = true;
+	kagent_priv(dev)->rx_copybreak = KAGENT_RX_COPYBREAK;
 	dev->priv_destructor = kagent_netdev_destroy;
 	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
 	/* frames are tagged and summed in place */

@@ -9,7 +9,9 @@
  * refuses such mappings, so nobody but us can pin or free a page.
  *
  * The process's mappings hold its file, the file holds the session, the session
- * holds the pool: pages are freed when neither process nor NIC sees them.
+ * holds the pool: the base references are dropped when neither process nor NIC sees
+ * the pages. Those that the stack has then (rxframe.c) are freed by whoever lets go
+ * of them last; what is in them stays as it is until then.
  */
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -23,9 +25,12 @@ atomic_t kagent_live_pages = ATOMIC_INIT(0);
 
 static struct page *kagent_run_alloc(u32 wanted, u32 *count)
 {
-	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
+	/* pages of the reserve would have the stack drop what is in them */
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN |
+		    __GFP_NOMEMALLOC;
 	int order = min_t(int, ilog2(wanted), KAGENT_RUN_ORDER);
 	struct page *page;
+	int i;
 
 	for (; order >= 0; order--) {
 		/* no hard tries for what small pages do as well */
@@ -34,6 +39,9 @@ static struct page *kagent_run_alloc(u32 wanted, u32 *count)
 			continue;
 		if (order)
 			split_page(page, order);
+		/* the allocator sets the mark in the first page of a run only */
+		for (i = 0; i < 1 << order; i++)
+			clear_page_pfmemalloc(page + i);
 		*count = 1U << order;
 		return page;
 	}

@@ -83,18 +83,27 @@ static void kagent_ring_init(struct kagent_session *session,
 	ring->size = session->ring_size;
 }
 
-/* The kernel's buffers, the last ones of the pool, are shared out evenly. */
+/* The kernel's buffers, the last ones of the pool, are shared out evenly; so is its
+ * stock before them.
+ */
 static int kagent_rings_fill(struct kagent_session *session,
 			     struct kagent_rings *rings, u32 queue)
 {
 	u32 count = session->kernel_bufs / session->queues;
 	u32 first = session->view.buf_count - session->kernel_bufs +
 		    queue * count;
+	u32 stock = session->exchange_bufs / session->queues;
+	u32 first_stock = session->view.buf_count - session->kernel_bufs -
+			  session->exchange_bufs + queue * stock;
 	u32 i;
 
 	rings->free = kvcalloc(count, sizeof(u32), GFP_KERNEL_ACCOUNT);
-	if (!rings->free)
+	rings->stock = kvcalloc(stock, 2 * sizeof(u32), GFP_KERNEL_ACCOUNT);
+	if (!rings->free || !rings->stock)
 		return -ENOMEM;
+	kagent_exchange_init(&rings->exchange, rings->stock, first_stock,
+			     stock);
+	memset(session->owners + first_stock, KAGENT_OWNER_STOCK, stock);
 	rings->first_buf = first;
 	rings->buf_count = count;
 	rings->free_count = count;
@@ -203,6 +212,7 @@ void kagent_rings_destroy(struct kagent_session *session)
 			eventfd_ctx_put(event);
 		kvfree(rings->free);
 		kagent_window_destroy(&rings->window);
+		kvfree(rings->stock);
 	}
 	kvfree(session->rings);
 }

@@ -2,100 +2,14 @@
 /*
  * rx.c - from the process to the stack: KRX -> skb -> GRO, in NAPI.
  *
- * Each descriptor is copied once and checked (desc_check.c); the frame is copied
- * out of the pool before anything looks into it, since the process can write
- * there at any time; its buffers go back by KRX_FREE.
+ * Each descriptor is copied once and checked (desc_check.c); the frame becomes an
+ * skb (rxframe.c); for each of its buffers one goes back by KRX_FREE: the same, or
+ * another if the stack keeps it.
  */
 #include <linux/etherdevice.h>
-#include <linux/if_vlan.h>
-#include <linux/virtio_net.h>
 
 #include "ring.h"
 #include "session.h"
-
-/* Frames up to this go into one piece of memory, others into pages. */
-#define KAGENT_RX_LINEAR						\
-	(SKB_WITH_OVERHEAD(PAGE_SIZE) - NET_SKB_PAD - NET_IP_ALIGN)
-
-/* Linear part of the others: no header we know of is longer. */
-#define KAGENT_RX_HEAD	256
-
-static_assert(NDD_PIECES_MAX * NDD_BUF_SIZE >= NDD_FRAME_MAX);
-static_assert(MAX_SKB_FRAGS * PAGE_SIZE >= NDD_FRAME_MAX - KAGENT_RX_HEAD);
-
-static struct sk_buff *kagent_rx_alloc(struct kagent_queue *queue, u32 len)
-{
-	const u32 headroom = NET_SKB_PAD + NET_IP_ALIGN;
-	struct sk_buff *skb;
-	int err;
-
-	if (likely(len <= KAGENT_RX_LINEAR)) {
-		skb = napi_alloc_skb(&queue->napi, len);
-		if (skb)
-			skb_put(skb, len);
-		return skb;
-	}
-	skb = alloc_skb_with_frags(headroom + KAGENT_RX_HEAD,
-				   len - KAGENT_RX_HEAD,
-				   PAGE_ALLOC_COSTLY_ORDER, &err,
-				   GFP_ATOMIC | __GFP_NOWARN);
-	if (!skb)
-		return NULL;
-	skb_reserve(skb, headroom);
-	skb_put(skb, KAGENT_RX_HEAD);
-	skb->data_len = len - KAGENT_RX_HEAD;
-	skb->len = len;
-	skb->dev = queue->dev;
-	return skb;
-}
-
-/* From here on only private memory is looked at. */
-static struct sk_buff *kagent_rx_copy(struct kagent_queue *queue)
-{
-	struct kagent_session *session = queue->rings->session;
-	const struct kagent_frame *frame = &queue->rings->frame;
-	struct sk_buff *skb = kagent_rx_alloc(queue, frame->len);
-	u32 i, at = 0;
-
-	if (!skb)
-		return NULL;
-	for (i = 0; i < frame->count; i++) {
-		const struct kagent_piece *piece = &frame->piece[i];
-
-		/* cannot fail: within the skb's length */
-		skb_store_bits(skb, at, kagent_buf(session, piece->index) +
-			       piece->offset, piece->len);
-		at += piece->len;
-	}
-	return skb;
-}
-
-static bool kagent_rx_offload(struct sk_buff *skb, const struct ndd_desc *desc)
-{
-	struct virtio_net_hdr hdr = {
-		.flags = desc->flags & NDD_DESC_NEEDS_CSUM ?
-			 VIRTIO_NET_HDR_F_NEEDS_CSUM : 0,
-		.gso_type = desc->gso_type,
-		.hdr_len = __cpu_to_virtio16(true, desc->hdr_len),
-		.gso_size = __cpu_to_virtio16(true, desc->gso_size),
-		.csum_start = __cpu_to_virtio16(true, desc->csum_start),
-		.csum_offset = __cpu_to_virtio16(true, desc->csum_offset),
-	};
-	int err;
-
-	/* its offsets count from the L2 header */
-	__skb_push(skb, ETH_HLEN);
-	err = virtio_net_hdr_to_skb(skb, &hdr, true);
-	__skb_pull(skb, ETH_HLEN);
-	if (err)
-		return false;
-	if (desc->flags & NDD_DESC_CSUM_VALID &&
-	    skb->ip_summed == CHECKSUM_NONE)
-		skb->ip_summed = CHECKSUM_UNNECESSARY;
-	if (desc->flags & NDD_DESC_VLAN)
-		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), desc->vlan_tci);
-	return true;
-}
 
 static void kagent_rx_drop(struct kagent_queue *queue, enum kagent_drop reason)
 {
@@ -113,7 +27,7 @@ static void kagent_rx_deliver(struct kagent_queue *queue)
 		kagent_rx_drop(queue, KAGENT_DROP_DOWN);
 		return;
 	}
-	skb = kagent_rx_copy(queue);
+	skb = kagent_rx_skb(queue);
 	if (unlikely(!skb)) {
 		kagent_rx_drop(queue, KAGENT_DROP_NOMEM);
 		return;

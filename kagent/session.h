@@ -9,6 +9,8 @@
 #ifndef KAGENT_SESSION_H
 #define KAGENT_SESSION_H
 
+#include "exchange.h"
+#include "headers.h"
 #include "kagent.h"
 #include "window.h"
 
@@ -119,6 +121,8 @@ struct kagent_rings {
 	struct kagent_ring krx ____cacheline_aligned_in_smp;
 	struct kagent_ring krx_free;
 	struct kagent_frame frame;
+	struct kagent_exchange exchange;
+	u32 *stock;		/* its memory */
 	bool asleep;		/* our NEED_WAKEUP flags are set */
 };
 
@@ -207,10 +211,16 @@ static inline bool kagent_session_revoked(const struct kagent_session *session)
 	return test_bit(KAGENT_SESSION_REVOKED, &session->flags);
 }
 
+static inline struct page *
+kagent_buf_page(const struct kagent_session *session, u32 index)
+{
+	return session->pool.pages[session->nic_pages + index];
+}
+
 /* Address of a buffer; the process can write it at any time. */
 static inline void *kagent_buf(const struct kagent_session *session, u32 index)
 {
-	return page_address(session->pool.pages[session->nic_pages + index]);
+	return page_address(kagent_buf_page(session, index));
 }
 
 /* rings.c */
@@ -236,7 +246,7 @@ static inline u64 kagent_window_iova(const struct kagent_session *session)
 	return session->window_slots ? KAGENT_WINDOW_IOVA : 0;
 }
 
-/* tx.c, txframe.c, rx.c */
+/* tx.c, txframe.c, rx.c, rxframe.c */
 u32 kagent_tx_frame(struct kagent_queue *queue, struct sk_buff *skb);
 struct sk_buff *kagent_tx_fit(struct net_device *dev, struct sk_buff *skb);
 netdev_features_t kagent_tx_features_check(struct sk_buff *skb,
@@ -246,5 +256,7 @@ netdev_tx_t kagent_tx(struct kagent_queue *queue, struct sk_buff *skb);
 void kagent_tx_reap(struct kagent_queue *queue);
 bool kagent_tx_waits(const struct kagent_queue *queue);
 int kagent_poll(struct napi_struct *napi, int budget);
+struct sk_buff *kagent_rx_skb(struct kagent_queue *queue);
+bool kagent_rx_offload(struct sk_buff *skb, const struct ndd_desc *desc);
 
 #endif /* KAGENT_SESSION_H */

@@ -9,6 +9,7 @@
 //
 // Prints one line: what was kept, octets, hash, longest stall. Exit code 0: the connection lived and nothing differed.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -23,10 +24,12 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "udd/base/unique_fd.h"
@@ -178,12 +181,35 @@ void send_while(More more, int fd, const Limits& limits, Stream& stream, Stall& 
   }
 }
 
+/// Fills a pipe with the pages that the socket has, and only then reads it. @return as recv().
+class Pipe {
+ public:
+  Pipe() {
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC) != 0) fail("make a pipe");
+    out_ = udd::UniqueFd(ends[0]);
+    in_ = udd::UniqueFd(ends[1]);
+  }
+  ssize_t receive(int fd, std::span<std::uint8_t> out) {
+    if (left_ == 0) left_ = ::splice(fd, nullptr, in_.get(), nullptr, out.size(), SPLICE_F_MOVE);
+    if (left_ <= 0) return std::exchange(left_, 0);
+    const ssize_t n = ::read(out_.get(), out.data(), out.size());
+    left_ -= std::max<ssize_t>(n, 0);
+    return n;
+  }
+
+ private:
+  udd::UniqueFd out_;
+  udd::UniqueFd in_;
+  ssize_t left_ = 0;
+};
+
 /// Receives until the sender ends the stream.
-void receive_stream(int fd, const std::string& status_path, Stream& stream, Stall& stall) {
+void receive_stream(int fd, const std::string& status_path, Stream& stream, Stall& stall, Pipe* pipe = nullptr) {
   std::vector<std::uint8_t> chunk(4 * kChunk);
   Status status{status_path};
   for (;;) {
-    const ssize_t n = ::recv(fd, chunk.data(), chunk.size(), 0);
+    const ssize_t n = pipe != nullptr ? pipe->receive(fd, chunk) : ::recv(fd, chunk.data(), chunk.size(), 0);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail("receive");
     if (n == 0) return;
@@ -277,7 +303,7 @@ int send_to(const std::string& host, std::uint16_t port, const Limits& limits) {
                 stall);
 }
 
-int receive_from(const std::string& host, std::uint16_t port, const Limits& limits) {
+int receive_from(const std::string& host, std::uint16_t port, const Limits& limits, bool spliced) {
   const udd::UniqueFd fd = connect_to(host, port, {.kind = 'R', .octets_per_s = limits.octets_per_s});
   Stream stream;
   Stall stall;
@@ -286,7 +312,9 @@ int receive_from(const std::string& host, std::uint16_t port, const Limits& limi
     while (!over(start, limits) && !ended.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds{20});
     ::shutdown(fd.get(), SHUT_WR);
   });
-  receive_stream(fd.get(), limits.status, stream, stall);
+  std::optional<Pipe> pipe;
+  if (spliced) pipe.emplace();
+  receive_stream(fd.get(), limits.status, stream, stall, pipe ? &*pipe : nullptr);
   const bool asked_for = over(start, limits);  // otherwise the peer gave up
   return report("receive", stream, asked_for, stall);
 }
@@ -346,6 +374,8 @@ int main(int argc, char** argv) {
   for (auto* command : {sender, receiver}) {
     command->add_option("--rate", limits.octets_per_s, "octets a second (as fast as it goes)");
   }
+  bool spliced = false;
+  receiver->add_flag("--splice", spliced, "through a pipe, without a copy into memory of its own");
   auto* talker = client("talk", "one octet there and back at a time");
   talker->add_option("--interval-ms", interval_ms, "between two")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
@@ -359,7 +389,7 @@ int main(int argc, char** argv) {
       return serve(port);
     }
     if (sender->parsed()) return send_to(host, port, limits);
-    if (receiver->parsed()) return receive_from(host, port, limits);
+    if (receiver->parsed()) return receive_from(host, port, limits, spliced);
     return talk_to(host, port, limits, std::chrono::milliseconds{interval_ms});
   } catch (const std::exception& error) {
     fmt::print("tcpstream: BROKEN: {}\n", error.what());

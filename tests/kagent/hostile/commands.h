@@ -7,6 +7,7 @@
 namespace hostile {
 
 void run_descriptors(const std::string& port);
+void run_exchange(const std::string& port);
 void run_calls(const std::string& port);
 void run_pointers(const std::string& port);
 void run_races(const std::string& port);

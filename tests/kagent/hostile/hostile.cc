@@ -5,6 +5,9 @@
 //   hostile index RING WAY PORT   ktx | ktx_done | krx | krx_free: its own index of that ring, ahead of or behind all
 //                                 that is possible, again and again; has to be killed for it
 //   hostile descriptors PORT      entries that are wrong, each with its counter; "done", and serves on
+//   hostile exchange PORT         buffers that are the stack's, the stock's, or named twice, and payload that changes
+//   all
+//                                 the time; "done", and serves on
 //   hostile health PORT           nonsense in all words of the health area, but no progress; has to be killed for it
 //   hostile calls PORT            ioctls and mmaps that are wrong or come at the wrong time; "done", and serves on
 //   hostile pointers PORT         takes with memory that can't be read or written
@@ -85,6 +88,8 @@ int main(int argc, char** argv) {
   if (command == "health") hostile::run_health(port);
   if (command == "descriptors") {
     hostile::run_descriptors(port);
+  } else if (command == "exchange") {
+    hostile::run_exchange(port);
   } else if (command == "calls") {
     hostile::run_calls(port);
   } else if (command == "pointers") {

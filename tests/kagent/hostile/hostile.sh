@@ -66,6 +66,17 @@ kill -9 $app
 settled died
 case_end
 
+case_begin exchange
+took ./hostile exchange $PORT
+done_well
+check mode_is tunnel
+check wait_for 5 pings
+step "$(grep -E "rewritten" $APP_OUT)"
+step "$(ethtool -S ndd0 | grep -E 'krx_(zero|copied|looks|with)' | tr -s '\n ' ' ')"
+kill -9 $app
+settled died
+case_end
+
 case_begin health
 took ./hostile health $PORT
 killed health

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "tests/tools/held_rings.h"
 
@@ -85,6 +86,20 @@ void Mirror::answer(std::vector<std::uint8_t>& frame) {
   krx_.submit(1);
 }
 
+void Mirror::collect() {
+  const std::uint32_t back = krx_free_.peek(krx_free_.size());
+  for (std::uint32_t i = 0; i < back; ++i) {
+    const auto index = static_cast<std::uint32_t>(krx_free_.read(i) & NDD_ADDR_INDEX_MASK);
+    (index >= kFirstOwn && index < kFirstOwn + kOwn ? free_ : given_).push_back(index);
+  }
+  krx_free_.release(back);
+}
+
+std::vector<std::uint32_t> Mirror::given() {
+  collect();
+  return std::exchange(given_, {});
+}
+
 void Mirror::serve() {
   const std::uint32_t there = ktx_.peek(32);
   const std::uint32_t room = ktx_done_.reserve(there);
@@ -100,12 +115,7 @@ void Mirror::serve() {
   ktx_.release(room);
   ktx_done_.submit(room);
   if (krx_.must_wake() || ktx_done_.must_wake()) kick();
-  const std::uint32_t back = krx_free_.peek(64);
-  for (std::uint32_t i = 0; i < back; ++i) {
-    const auto index = static_cast<std::uint32_t>(krx_free_.read(i) & NDD_ADDR_INDEX_MASK);
-    if (index >= kFirstOwn && index < kFirstOwn + kOwn) free_.push_back(index);
-  }
-  krx_free_.release(back);
+  collect();
   std::atomic_ref(held_.health()->progress).fetch_add(1, std::memory_order_relaxed);
   if (there == 0) usleep(kNap);
 }

@@ -35,6 +35,8 @@ class Mirror {
   [[nodiscard]] bool inject_done(std::span<const std::uint64_t> entries);
 
   [[nodiscard]] std::uint8_t* buffer(std::uint32_t index) const;
+  /// Entries of KRX_FREE since the last call, without the mirror's own buffers.
+  [[nodiscard]] std::vector<std::uint32_t> given();
   [[nodiscard]] std::uint32_t first_kernel_buffer() const { return held_.take.buf_count - held_.take.kernel_bufs; }
   [[nodiscard]] const udd::RingMemory& ring(ndd_ring_id id) const { return rings_[id]; }
   void kick() const;
@@ -43,6 +45,7 @@ class Mirror {
 
  private:
   [[nodiscard]] bool consumed(ndd_ring_id id);
+  void collect();
   void answer(std::vector<std::uint8_t>& frame);
 
   const held::Held& held_;
@@ -52,6 +55,7 @@ class Mirror {
   udd::Producer<ndd_desc> krx_;
   udd::Consumer<std::uint64_t> krx_free_;
   std::vector<std::uint32_t> free_;
+  std::vector<std::uint32_t> given_;
   std::vector<std::uint8_t> frame_;
   unsigned answered_ = 0;
   bool answering_ = true;

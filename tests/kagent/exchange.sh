@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Received payload that the stack keeps in the pool's own buffers: every octet is checked while it is read at once, late,
+# never, through a pipe, under tcpdump, and after the death of the process whose buffers they were.
+. /lab/vm.sh
+
+# stepped NAME FROM: by how much a counter has grown
+stepped() { echo $(($(stat_of "$1") - $2)); }
+facts() { ethtool -S ndd0 | grep -E 'krx_(frames|zero|copied|looks|with)' | tr -s '\n ' ' '; }
+
+# receive SECONDS [OPTION...]: a stream from the far side, every octet right
+receive() {
+	timeout 60 ./tcpstream receive 10.0.0.2 5001 --seconds "$@" >/run/lab/receive.out 2>&1 ||
+		fail "receive $*: $(tail -n 1 /run/lab/receive.out)"
+	step "$(tail -n 1 /run/lab/receive.out)"
+}
+
+# late: a receiver that is stopped as soon as it has received something, $late its pid
+late() {
+	rm -f /run/lab/late.octets
+	./tcpstream receive 10.0.0.2 5001 --seconds 1 --status /run/lab/late.octets >/run/lab/late.out 2>&1 </dev/null &
+	late=$!
+	wait_for 10 [ -s /run/lab/late.octets ] || fail "nothing received"
+	kill -STOP $late
+}
+
+# late_reads: it goes on, and all it reads is right
+late_reads() {
+	kill -CONT $late
+	wait $late || fail "read late: $(tail -n 1 /run/lab/late.out)"
+	step "$(tail -n 1 /run/lab/late.out)"
+}
+
+keeps_all() { [ "$(stat_of krx_with_stack)" = 1024 ] && [ "$(stat_of krx_copied_stock)" -gt 0 ]; }
+
+case_begin both_ways
+create_ndd0
+far ./tcpstream serve 5001 >/run/lab/serve.out 2>&1 </dev/null &
+took ./ends serve
+before=$(stat_of krx_zero_copy)
+receive 2
+kept=$(stepped krx_zero_copy "$before")
+check ./tcpstream send 10.0.0.2 5001 --seconds 1
+step "$(facts)"
+check [ "$kept" -gt 1000 ]
+check eval "ip -s link show ndd0 | grep -q UP"
+case_end
+
+case_begin copybreak_copies_everything
+before=$(stat_of krx_zero_copy)
+check ethtool --set-tunable ndd0 rx-copybreak 4096
+receive 1
+check [ "$(stepped krx_zero_copy "$before")" = 0 ]
+check ethtool --set-tunable ndd0 rx-copybreak 256
+check eval "ethtool --get-tunable ndd0 rx-copybreak | grep -q 256"
+receive 0.5
+check [ "$(stepped krx_zero_copy "$before")" -gt 100 ]
+case_end
+
+case_begin pipe_and_tcpdump
+before=$(stat_of krx_zero_copy)
+receive 1 --splice
+tcpdump -i ndd0 -w /run/lab/dump -c 2000 tcp >/dev/null 2>&1 </dev/null &
+dump=$!
+sleep 0.5
+receive 1.5
+kill $dump 2>/dev/null
+wait $dump
+check [ "$(stepped krx_zero_copy "$before")" -gt 1000 ]
+case_end
+
+case_begin a_reader_that_never_reads
+# room in the socket for more than the whole stock
+check sysctl -q net.ipv4.tcp_rmem="4096 33554432 33554432"
+late
+check wait_for 30 keeps_all
+step "not read: $(facts)"
+copied=$(stat_of krx_copied_stock)
+receive 1
+check [ "$(stepped krx_copied_stock "$copied")" -gt 500 ]
+check wait_for 5 pings
+kill -9 $late
+wait $late
+before=$(stat_of krx_zero_copy)
+receive 1
+check [ "$(stepped krx_zero_copy "$before")" -gt 500 ]
+step "closed: $(facts)"
+check [ "$(stat_of krx_with_stack)" -lt 1024 ]
+case_end
+
+case_begin read_after_the_death
+late
+check wait_for 30 keeps_all
+kill -9 $app
+back
+check wait_for 5 nothing_live
+# what the lists of free pages hand out now, others write
+head -c 64M /dev/urandom >/run/lab/noise
+late_reads
+rm -f /run/lab/noise
+took ./ends serve
+receive 1
+kill -9 $app
+back
+check wait_for 5 nothing_live
+step "$(dmesg | grep -c 'Bad page') bad pages"
+check [ "$(dmesg | grep -c 'Bad page')" = 0 ]
+case_end
