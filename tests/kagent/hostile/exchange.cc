@@ -67,6 +67,29 @@ void try_owners(Mirror& mirror, const held::Held& held) {
                "is kept but for the header's buffer");
 }
 
+/// As merged by a process: more pieces than an skb has room for.
+void try_most_pieces(Mirror& mirror) {
+  Descriptors all;
+  for (std::uint32_t i = 0; i < NDD_PIECES_MAX; ++i) all.push_back(piece(0, kFirst + 3 + i, kLength));
+  write_tcp(mirror.buffer(kFirst + 3), NDD_PIECES_MAX * kLength, false);
+  all.back().flags = NDD_DESC_LAST;
+  ndd_desc& first = all.front();
+  first.flags = NDD_DESC_FIRST | NDD_DESC_NEEDS_CSUM;
+  first.gso_type = NDD_GSO_TCPV4;
+  first.gso_size = kLength;
+  first.hdr_len = 54;
+  first.csum_start = 34;
+  first.csum_offset = 16;
+  const Counters before = read_counters();
+  held::expect(mirror.inject(all), "a frame of the most pieces there may be");
+  const Counters after = read_counters();
+  std::vector<std::uint32_t> given = mirror.given();
+  std::ranges::sort(given);
+  held::expect(given.size() == NDD_PIECES_MAX && std::ranges::adjacent_find(given) == given.end() &&
+                   moved(before, after, "krx_zero_copy", 1) && moved(before, after, "krx_frames", 1),
+               "is kept, and as many others are given: " + drops(before, after));
+}
+
 /// Frames from the buffers that were last given, while another thread writes into all of them.
 void try_rewriting(Mirror& mirror, const held::Held& held) {
   constexpr auto kTime = std::chrono::milliseconds(1500);
@@ -79,7 +102,7 @@ void try_rewriting(Mirror& mirror, const held::Held& held) {
     }
   });
   std::vector<std::uint32_t> own;
-  for (std::uint32_t i = 0; i < kBuffers; ++i) own.push_back(kFirst + 16 + i);
+  for (std::uint32_t i = 0; i < kBuffers; ++i) own.push_back(kFirst + kBuffers + i);
   const Counters before = read_counters();
   std::size_t frames = 0;
   bool once_each = true;
@@ -130,6 +153,7 @@ void run_exchange(const std::string& port) {
   for (std::uint32_t i = kFirst; i < kFirst + kBuffers; ++i) write_tcp(mirror.buffer(i), kLength, false);
   static_cast<void>(mirror.given());
   try_owners(mirror, held);
+  try_most_pieces(mirror);
   try_rewriting(mirror, held);
   mirror.set_answering(true);
   held::expect(mirror.serve_until_answered(3), "the rings still carry frames");
