@@ -18,8 +18,8 @@
 #define KAGENT_KERNEL_SHARE	4
 /* Likewise, in stock for exchange. */
 #define KAGENT_EXCHANGE_SHARE	4
-/* Three of the largest frames, for each queue. */
-#define KAGENT_KERNEL_MIN	(3 * KAGENT_TX_BUFS)
+/* Two of the frames that take the most, for each queue. */
+#define KAGENT_KERNEL_MIN	(2 * KAGENT_TX_BUFS)
 /* 16 MiB each of descriptor rings and of state */
 #define KAGENT_PAGES_MAX	4096
 

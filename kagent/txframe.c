@@ -23,8 +23,8 @@
 #define KAGENT_TX_HEAD		128
 #define KAGENT_TX_HEAD_PAYLOAD	4
 
-/* Frames up to this are summed while they are copied, although the NIC could: two
- * instructions for eight octets are no more than a context descriptor costs.
+/* Frames up to this are summed while they are copied, although the NIC could: some
+ * hundred instructions, against one more descriptor for process and NIC.
  */
 #define KAGENT_TX_SUM		256
 

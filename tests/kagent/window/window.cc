@@ -6,7 +6,6 @@
 //   window returns PORT       entries of KTX_DONE that are wrong, twice, in no order or late
 //   window nic PORT           the 82574L fetches frames from the window, then from a slot that is not in flight
 //   window fill PORT COUNT    takes COUNT frames with pages in the window and never returns them; "filled"
-//   window cost PORT          time per frame, copied and mapped
 //   window receive DEV COUNT  at the far side: compares every octet of COUNT frames of `nic`
 #include <arpa/inet.h>
 #include <linux/ethtool.h>
@@ -131,7 +130,11 @@ void expect_facts(const std::string& what, const ndd_desc& first, const Facts& f
 
 class Session {
  public:
-  explicit Session(const std::string& port, std::uint64_t features) : held_(start(port, features)), end_(held_) {
+  /// As large as 1200 frames want, if none is returned.
+  static constexpr std::uint32_t kRing = 8192;
+
+  Session(const std::string& port, std::uint64_t features, std::uint32_t ring = kRing)
+      : held_(start(port, features, ring)), end_(held_) {
     held::say("took");
   }
   [[nodiscard]] const held::Held& held() const { return held_; }
@@ -146,12 +149,12 @@ class Session {
   }
 
  private:
-  static held::Held start(const std::string& port, std::uint64_t features) {
+  static held::Held start(const std::string& port, std::uint64_t features, std::uint32_t ring) {
     held::Held held(port);
     held.take.features = features;
-    held.take.ring_size = 4096;
-    held.take.buf_count = 16384;
-    held.take.kernel_bufs = 12288;
+    held.take.ring_size = ring;
+    held.take.buf_count = 2 * ring;
+    held.take.kernel_bufs = ring;
     held.take.watch.interval_us = 20'000'000;  // frames may wait while others are sent
     held.take_and_start();
     return held;
@@ -305,13 +308,14 @@ void run_random_returns(Session& session, Sender& sender) {
     }
     out.clear();
   }
-  expect(sent == kFrames && came == sent && rounds > 2,
-         "returned by lot: " + std::to_string(came) + " frames, " + std::to_string(rounds) + " times");
+  expect(sent == kFrames && came == sent && rounds > 2, "returned by lot: " + std::to_string(came) + " of " +
+                                                            std::to_string(sent) + " frames, in " +
+                                                            std::to_string(rounds) + " rounds");
   expect(live_skbs() == 0 && inflight() == 0, "nothing is left of them");
 }
 
 void run_returns(const std::string& port) {
-  Session session(port, kAll);
+  Session session(port, kAll, 1024);
   set_copybreak(kPageRuns);
   Sender sender("ndd0");
   run_wrong_returns(session, sender);
@@ -383,35 +387,6 @@ void run_receive(const std::string& device, int count) {
   for (;;) pause();
 }
 
-void run_cost(const std::string& port) {
-  Session session(port, kAll);
-  Sender sender("ndd0");
-  constexpr int kRounds = 400;
-  for (const std::size_t length : {std::size_t{4096}, std::size_t{8192}, std::size_t{16384}, std::size_t{32768}}) {
-    const Offloaded tso = make_offloaded(false, 64 + length, kMss, 1);
-    for (const std::uint32_t copybreak : {kCopyAll, kPageRuns}) {
-      set_copybreak(copybreak);
-      std::vector<double> times;
-      std::size_t runs = 0;
-      for (int i = 0; i < kRounds; ++i) {
-        const auto begin = steady_clock::now();
-        if (!sender.send(tso.frame, tso.facts)) held::die("send");
-        const auto sent = steady_clock::now();
-        const auto frame = session.end().next();
-        if (!frame) held::die("no frame comes");
-        const auto returning = steady_clock::now();
-        session.end().give_back(*frame);
-        times.push_back(
-            std::chrono::duration<double, std::micro>(sent - begin + (steady_clock::now() - returning)).count());
-        runs += frame->mapped().size();
-      }
-      std::ranges::sort(times);
-      held::say("cost " + std::to_string(length) + (copybreak == kCopyAll ? " copied " : " mapped ") +
-                std::to_string(times[kRounds / 10]) + " us, runs " + std::to_string(runs / kRounds));
-    }
-  }
-}
-
 }  // namespace
 }  // namespace window
 
@@ -427,8 +402,6 @@ int main(int argc, char** argv) {
     window::run_receive(argv[2], std::atoi(argv[3]));
   } else if (command == "fill" && argc == 4) {
     window::run_fill(argv[2], std::atoi(argv[3]));
-  } else if (command == "cost" && argc == 3) {
-    window::run_cost(argv[2]);
   } else {
     std::fprintf(stderr, "usage: see the head of window.cc\n");
     return 2;

@@ -36,6 +36,7 @@ check ip link set ndd0 mtu 9000
 check far ip link set eth1 mtu 9000
 check ip link add link ndd0 name ndd0.5 type vlan id 5
 check ip link set ndd0.5 up
+check wait_for 5 eval 'ip link show ndd0.5 | grep -q "state UP"'
 refuse 'not supported|Operation not supported' ethtool --set-tunable ndd0 rx-copybreak 100
 check ethtool --set-tunable ndd0 tx-copybreak 4294967295
 check [ "$(ethtool --get-tunable ndd0 tx-copybreak)" = "tx-copybreak: 4294967295" ]
@@ -45,7 +46,9 @@ settled died
 case_end
 
 case_begin returns
+# all that is sent waits for the process, and nobody else limits it
 check eval "echo 1000000000 >/sys/class/net/ndd0/queues/tx-0/byte_queue_limits/limit_min"
+check tc qdisc replace dev ndd0 root pfifo limit 1000
 ./window returns $PORT >$APP_OUT 2>&1 || fail "returns: status $?"
 all_good $APP_OUT
 settled died
