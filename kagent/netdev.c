@@ -98,8 +98,9 @@ static netdev_features_t kagent_tunnel_features(u64 agreed)
 
 	if (agreed & NDD_F_OFFLOAD)
 		features |= NETIF_F_RXCSUM | NETIF_F_GRO_HW;
+	/* not TSO_ECN: few NICs set CWR in the first segment alone */
 	if (agreed & NDD_F_TSO4)
-		features |= NETIF_F_TSO | NETIF_F_TSO_ECN;
+		features |= NETIF_F_TSO;
 	if (agreed & NDD_F_TSO6)
 		features |= NETIF_F_TSO6;
 	return features;

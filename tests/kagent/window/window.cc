@@ -8,17 +8,21 @@
 //   window fill PORT COUNT    takes COUNT frames with pages in the window and never returns them; "filled"
 //   window receive DEV COUNT  at the far side: compares every octet of COUNT frames of `nic`
 #include <arpa/inet.h>
+#include <linux/errqueue.h>
 #include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <random>
 #include <set>
@@ -166,6 +170,42 @@ class Session {
 
 constexpr std::uint64_t kAll = NDD_F_WINDOW | NDD_F_TX_CSUM | NDD_F_TSO4 | NDD_F_TSO6;
 
+// The socket's completion of MSG_ZEROCOPY: true if it has come, and the kernel had not copied for itself.
+bool pages_are_back(int fd) {
+  alignas(cmsghdr) char control[256];
+  msghdr message{};
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  if (recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return false;
+  const cmsghdr* first = CMSG_FIRSTHDR(&message);
+  if (first == nullptr) return false;
+  sock_extended_err error{};
+  std::memcpy(&error, CMSG_DATA(first), sizeof(error));
+  return error.ee_origin == SO_EE_ORIGIN_ZEROCOPY && !(error.ee_code & SO_EE_CODE_ZEROCOPY_COPIED);
+}
+
+// Pages of a user, by MSG_ZEROCOPY: no process may keep them.
+void expect_users_pages_copied(Session& session) {
+  constexpr std::size_t kLength = 2 * held::kPage + 500;
+  const int fd = held::check(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+  const int on = 1;
+  held::check(setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)), "SO_ZEROCOPY");
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(9);
+  held::check(inet_pton(AF_INET, "10.0.0.9", &to.sin_addr), "address");  // whose neighbour entry says kTo
+  void* own = mmap(nullptr, 3 * held::kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  const auto* address = reinterpret_cast<const sockaddr*>(&to);
+  held::check(static_cast<int>(sendto(fd, own, kLength, MSG_ZEROCOPY, address, sizeof(to))), "sendto");
+  const auto frame = session.end().next();
+  if (!frame) held::die("no datagram comes");
+  expect(frame->mapped().empty() && live_skbs() == 0, "a user's pages are copied");
+  expect(pages_are_back(fd), "and are the user's again before the process has sent the frame");
+  session.end().give_back(*frame);
+  munmap(own, 3 * held::kPage);
+  close(fd);
+}
+
 void run_pieces(const std::string& port) {
   Session session(port, kAll);
   const held::Held& held = session.held();
@@ -229,6 +269,7 @@ void run_pieces(const std::string& port) {
   const Frame copied = session.pass(plain, small);
   expect_frame("a small frame", held, end, copied, small, false);
   end.give_back(copied);
+  expect_users_pages_copied(session);
   expect(live_skbs() == 0 && inflight() == 0, "nothing is left in flight");
 }
 

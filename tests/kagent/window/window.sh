@@ -37,6 +37,7 @@ check far ip link set eth1 mtu 9000
 check ip link add link ndd0 name ndd0.5 type vlan id 5
 check ip link set ndd0.5 up
 check wait_for 5 eval 'ip link show ndd0.5 | grep -q "state UP"'
+check ip neigh add 10.0.0.9 lladdr 02:00:00:00:77:01 dev ndd0
 refuse 'not supported|Operation not supported' ethtool --set-tunable ndd0 rx-copybreak 100
 check ethtool --set-tunable ndd0 tx-copybreak 4294967295
 check [ "$(ethtool --get-tunable ndd0 tx-copybreak)" = "tx-copybreak: 4294967295" ]
