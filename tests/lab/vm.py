@@ -57,6 +57,7 @@ def parse_args():
     arg("--plugin", action="append", default=[], help="QEMU -plugin arguments")
     arg("--icount", action="store_true", help="virtual time by instructions; implies --smp 1")
     arg("--count", metavar="PLUGIN", help="count instructions between marks (plugin/mark.h) with this plugin; implies --icount")
+    arg("--blocks", metavar="FILE", help="with --count, keep what plugin/by_symbol.py reads here")
     arg("--must-count", action="append", default=[], help="with --count, a case that FIGURE.COUNTER=VALUE per unit; a VALUE like <=350 or "
         "<=0.2*FIGURE.COUNTER is a bound")
     arg("--qemu", default="qemu-system-x86_64")
@@ -169,7 +170,11 @@ def qemu_command(args, kernel, archive, work):
     if args.iommu != "off":
         command += ["-device", "intel-iommu,intremap=on,caching-mode=on"]
     command += nic_arguments(args)
-    plugins = args.plugin + ([f"{Path(args.count).resolve()},out={work}/counts"] if args.count else [])
+    plugins = list(args.plugin)
+    if args.count:
+        outputs = os.environ.get("TEST_UNDECLARED_OUTPUTS_DIR")
+        blocks = args.blocks or (outputs and f"{outputs}/blocks")
+        plugins += [f"{Path(args.count).resolve()},out={work}/counts" + (f",blocks={Path(blocks).resolve()}" if blocks else "")]
     for plugin in plugins:
         command += ["-plugin", plugin]
     iommu = {"on": "intel_iommu=on", "pt": "intel_iommu=on iommu=pt", "off": "intel_iommu=off"}[args.iommu]

@@ -9,10 +9,15 @@
  *  mmio_read/_write   accesses to device registers by user
  *  idle, idle_insns   MARK_IDLEs, and the instructions (contained in user and kernel) between two that follow each other
  *                     closely, so with nothing but an empty poll between them
+ *
+ * With blocks=FILE, where user's instructions were, for by_symbol.py: per MARK_STOP a line "record START STOP" with the two
+ * marks' addresses, then "ADDRESS INSTRUCTIONS TIMES" for each translation block that ran in between. An access to a device
+ * register ends the run of a block: what follows it is entered, and counted, as a block of its own once more.
  */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The part of qemu-plugin.h that is used here (Debian ships no copy), interface version 4: QEMU 9.2 and newer. */
@@ -35,6 +40,7 @@ void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *, mem_cb, enum qe
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *, void *, size_t);
 bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t);
 struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t, uint64_t vaddr);
@@ -53,7 +59,14 @@ enum mark { START = 1, STOP, MARK_IDLE_ROUND };
 
 /* One vCPU (vm.py --count sees to it), so plain counters do. */
 static uint64_t now[COUNTERS], begin[COUNTERS], idle_at;
-static FILE *out;
+static FILE *out, *blocks_out;
+
+/* A translation of user's code; kept for good, since QEMU does not tell when it drops one. */
+static struct block {
+	struct block *next;
+	uint64_t address, instructions, times, times_at_start;
+} *blocks;
+static uint64_t start_address;
 
 /* udata of the callbacks: a number above, a small kind in the two lowest bits */
 static void *pack(uint64_t number, unsigned int kind) { return (void *)(uintptr_t)(number << 2 | kind); }
@@ -80,6 +93,56 @@ static void on_memory(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t va
 	(void)udata;
 	if (where && qemu_plugin_hwaddr_is_io(where))
 		now[qemu_plugin_mem_is_store(info) ? MMIO_WRITE : MMIO_READ]++;
+}
+
+static void on_block_of_user(unsigned int vcpu, void *udata)
+{
+	(void)vcpu;
+	((struct block *)udata)->times++;
+}
+
+static void begin_blocks(uint64_t address)
+{
+	start_address = address;
+	for (struct block *b = blocks; b; b = b->next)
+		b->times_at_start = b->times;
+}
+
+static void report_blocks(uint64_t address)
+{
+	if (!blocks_out)
+		return;
+	fprintf(blocks_out, "record %#" PRIx64 " %#" PRIx64 "\n", start_address, address);
+	for (struct block *b = blocks; b; b = b->next)
+		if (b->times != b->times_at_start)
+			fprintf(blocks_out, "%#" PRIx64 " %" PRIu64 " %" PRIu64 "\n", b->address, b->instructions,
+				b->times - b->times_at_start);
+	fflush(blocks_out);
+}
+
+static void on_start(unsigned int vcpu, void *udata)
+{
+	(void)vcpu;
+	begin_blocks((uintptr_t)udata);
+}
+
+static void on_stop(unsigned int vcpu, void *udata)
+{
+	(void)vcpu;
+	report_blocks((uintptr_t)udata);
+}
+
+static void keep_block(struct qemu_plugin_tb *tb, size_t instructions)
+{
+	struct block *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		abort();
+	b->next = blocks;
+	b->address = qemu_plugin_tb_vaddr(tb);
+	b->instructions = instructions;
+	blocks = b;
+	qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block_of_user, QEMU_PLUGIN_CB_NO_REGS, b);
 }
 
 static void report(void)
@@ -178,6 +241,8 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	if (n == 1 && is_rep(first, qemu_plugin_insn_data(qemu_plugin_tb_get_insn(tb, 0), first, sizeof(first))))
 		counter = REP_ITERATIONS;
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, pack(n, counter));
+	if (blocks_out && counter == USER)
+		keep_block(tb, n);
 	for (size_t i = 0; i < n && !kernel; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		uint8_t code[16];
@@ -187,6 +252,9 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		if (mark)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, QEMU_PLUGIN_CB_NO_REGS,
 							       pack(n - 1 - i, mark));
+		if (mark == START || mark == STOP)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, mark == START ? on_start : on_stop, QEMU_PLUGIN_CB_NO_REGS,
+							       (void *)(uintptr_t)qemu_plugin_insn_vaddr(insn));
 		if (also >= 0)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_insn, QEMU_PLUGIN_CB_NO_REGS, pack(also, 0));
 		qemu_plugin_register_vcpu_mem_cb(insn, on_memory, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, NULL);
@@ -197,9 +265,12 @@ __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t 
 							      char **argv)
 {
 	(void)info;
-	for (int i = 0; i < argc; i++)
+	for (int i = 0; i < argc; i++) {
 		if (!strncmp(argv[i], "out=", 4))
 			out = fopen(argv[i] + 4, "w");
+		if (!strncmp(argv[i], "blocks=", 7) && !(blocks_out = fopen(argv[i] + 7, "w")))
+			return -1;
+	}
 	if (!out)
 		return -1;
 	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);

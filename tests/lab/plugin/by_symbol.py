@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Where a measured program's instructions go: joins the `blocks` that a counting run keeps with the program.
+
+    by_symbol.py BLOCKS FIGURES PROGRAM                     instructions per unit of work, by symbol
+    by_symbol.py BLOCKS FIGURES PROGRAM --figure NAME       of one figure only
+    by_symbol.py BLOCKS FIGURES PROGRAM --code PATTERN      the symbols that match, each instruction with its count;
+                                                            with source lines if the program was built with -g
+
+BLOCKS and FIGURES: blocks and figures.json out of the test's outputs.zip. PROGRAM: the very file that ran, not stripped.
+Where it was loaded is found by the marks: no other file offset holds their octets at the same distance.
+"""
+
+import argparse
+import bisect
+import json
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+MARKS = {kind: bytes((0x0F, 0x1F, 0x84, 0x00, kind, 0x00, 0xED, 0x5E)) for kind in (1, 2)}
+PAGE = 4096
+
+
+def read_records(path):
+    """Per MARK_STOP: addresses of both marks, and the blocks as (address, instructions, times)."""
+    records = []
+    for line in Path(path).read_text().splitlines():
+        words = line.split()
+        if words[0] == "record":
+            records.append((int(words[1], 0), int(words[2], 0), []))
+        else:
+            records[-1][2].append((int(words[0], 0), int(words[1]), int(words[2])))
+    return records
+
+
+def objdump(program, *options):
+    return subprocess.run(["objdump", *options, program], check=True, capture_output=True, text=True).stdout
+
+
+class Program:
+    """Its code: instruction addresses as linked, the symbol and text of each."""
+
+    def __init__(self, path, lines):
+        self.text, self.symbol_of, self.source, symbol, source = {}, {}, {}, "", []
+        for line in objdump(path, "-dC", "--no-show-raw-insn", *(["-l"] if lines else [])).splitlines():
+            head = re.match(r"([0-9a-f]{16}) <(.*)>:$", line)
+            code = re.match(r" +([0-9a-f]+):\t(.*)", line)
+            if head:
+                symbol = head.group(2)
+            elif code:
+                address = int(code.group(1), 16)
+                self.text[address], self.symbol_of[address], self.source[address] = code.group(2), symbol, source
+                source = []
+            elif re.match(r"\S.*:\d+", line):
+                source = [line]
+        self.addresses = sorted(self.text)
+        self.marks = {kind: self.find(path, octets) for kind, octets in MARKS.items()}
+
+    @staticmethod
+    def find(path, octets):
+        """Addresses as linked of these octets in the code."""
+        data = Path(path).read_bytes()
+        sections = [(int(m[1], 16), int(m[2], 16), int(m[3], 16)) for m in re.finditer(
+            r"\.text\s+([0-9a-f]+)\s+([0-9a-f]+)\s+[0-9a-f]+\s+([0-9a-f]+)", objdump(path, "-hw"))]
+        return [address + at.start() for size, address, offset in sections
+                for at in re.finditer(re.escape(octets), data[offset:offset + size])]
+
+    def base(self, start, stop):
+        """Where it was loaded, or None if it has no such pair of marks."""
+        found = {start - a for a in self.marks[1] for b in self.marks[2] if start - a == stop - b and (start - a) % PAGE == 0}
+        return found.pop() if len(found) == 1 else None
+
+    def count(self, bases, blocks):
+        """Times each instruction was executed, and how many instructions ran elsewhere."""
+        counts, elsewhere = Counter(), 0
+        for address, instructions, times in blocks:
+            linked = next((address - base for base in bases if address - base in self.text), None)
+            if linked is None:
+                elsewhere += instructions * times
+                continue
+            first = bisect.bisect_left(self.addresses, linked)
+            for a in self.addresses[first:first + instructions]:
+                counts[a] += times
+        return counts, elsewhere
+
+
+def show(program, counts, elsewhere, n, pattern):
+    by_symbol = Counter()
+    for address, times in counts.items():
+        by_symbol[program.symbol_of[address]] += times
+    by_symbol["(other objects and programs)"] = elsewhere
+    for symbol, times in by_symbol.most_common():
+        if times / n >= 0.005:
+            print(f"{times / n:10.2f}  {symbol}")
+    print(f"{by_symbol.total() / n:10.2f}  in all")
+    shown = ""
+    for address in program.addresses if pattern else []:
+        symbol = program.symbol_of[address]
+        if not re.search(pattern, symbol) or not by_symbol[symbol]:
+            continue
+        if symbol != shown:
+            print(f"\n{symbol}: {by_symbol[symbol] / n:.2f}")
+            shown = symbol
+        for source in program.source[address]:
+            print(f"            {source}")
+        print(f"{counts[address] / n:10.3f}  {address:8x}  {program.text[address]}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("blocks")
+    parser.add_argument("figures")
+    parser.add_argument("program")
+    parser.add_argument("--figure", help="this one only")
+    parser.add_argument("--code", metavar="PATTERN", help="also show the code of symbols that match")
+    args = parser.parse_args()
+    program = Program(args.program, bool(args.code))
+    records = read_records(args.blocks)
+    # QEMU goes on using a translation, and its address, when the same page of the program is loaded elsewhere.
+    bases = {program.base(start, stop) for start, stop, _ in records} - {None}
+    for figure, (start, stop, blocks) in zip(json.loads(Path(args.figures).read_text()), records):
+        if args.figure not in (None, figure["name"]) or program.base(start, stop) is None:
+            continue
+        print(f"\n{figure['name']}: instructions of user's per {figure['unit']}, of {figure['n']}")
+        show(program, *program.count(bases, blocks), max(figure["n"], 1), args.code)
+
+
+if __name__ == "__main__":
+    main()
