@@ -10,9 +10,9 @@
  *  idle, idle_insns   MARK_IDLEs, and the instructions (contained in user and kernel) between two that follow each other
  *                     closely, so with nothing but an empty poll between them
  *
- * With blocks=FILE, where user's instructions were, for by_symbol.py: per MARK_STOP a line "record START STOP" with the two
- * marks' addresses, then "ADDRESS INSTRUCTIONS TIMES" for each translation block that ran in between. An access to a device
- * register ends the run of a block: what follows it is entered, and counted, as a block of its own once more.
+ * With blocks=FILE, where user's instructions were, for by_symbol.py: per MARK_STOP a line "record", then
+ * "ADDRESS INSTRUCTIONS TIMES" for each translation block that ran since MARK_START. An access to a device register ends the
+ * run of a block: what follows it is entered, and counted, as a block of its own once more.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -40,7 +40,6 @@ void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *, mem_cb, enum qe
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *, void *, size_t);
 bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t);
 struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t, uint64_t vaddr);
@@ -66,7 +65,6 @@ static struct block {
 	struct block *next;
 	uint64_t address, instructions, times, times_at_start;
 } *blocks;
-static uint64_t start_address;
 
 /* udata of the callbacks: a number above, a small kind in the two lowest bits */
 static void *pack(uint64_t number, unsigned int kind) { return (void *)(uintptr_t)(number << 2 | kind); }
@@ -101,35 +99,22 @@ static void on_block_of_user(unsigned int vcpu, void *udata)
 	((struct block *)udata)->times++;
 }
 
-static void begin_blocks(uint64_t address)
+static void begin_blocks(void)
 {
-	start_address = address;
 	for (struct block *b = blocks; b; b = b->next)
 		b->times_at_start = b->times;
 }
 
-static void report_blocks(uint64_t address)
+static void report_blocks(void)
 {
 	if (!blocks_out)
 		return;
-	fprintf(blocks_out, "record %#" PRIx64 " %#" PRIx64 "\n", start_address, address);
+	fprintf(blocks_out, "record\n");
 	for (struct block *b = blocks; b; b = b->next)
 		if (b->times != b->times_at_start)
 			fprintf(blocks_out, "%#" PRIx64 " %" PRIu64 " %" PRIu64 "\n", b->address, b->instructions,
 				b->times - b->times_at_start);
 	fflush(blocks_out);
-}
-
-static void on_start(unsigned int vcpu, void *udata)
-{
-	(void)vcpu;
-	begin_blocks((uintptr_t)udata);
-}
-
-static void on_stop(unsigned int vcpu, void *udata)
-{
-	(void)vcpu;
-	report_blocks((uintptr_t)udata);
 }
 
 static void keep_block(struct qemu_plugin_tb *tb, size_t instructions)
@@ -163,10 +148,12 @@ static void on_mark(unsigned int vcpu, void *udata)
 	case START:
 		memcpy(begin, now, sizeof(begin));
 		begin[USER] -= after;
+		begin_blocks();
 		break;
 	case STOP:
 		now[USER] -= after + 1; /* the mark itself is not the program's */
 		report();
+		report_blocks();
 		now[USER] += after + 1;
 		break;
 	case MARK_IDLE_ROUND:
@@ -252,9 +239,6 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		if (mark)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, QEMU_PLUGIN_CB_NO_REGS,
 							       pack(n - 1 - i, mark));
-		if (mark == START || mark == STOP)
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, mark == START ? on_start : on_stop, QEMU_PLUGIN_CB_NO_REGS,
-							       (void *)(uintptr_t)qemu_plugin_insn_vaddr(insn));
 		if (also >= 0)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_insn, QEMU_PLUGIN_CB_NO_REGS, pack(also, 0));
 		qemu_plugin_register_vcpu_mem_cb(insn, on_memory, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, NULL);
