@@ -18,10 +18,12 @@ class UddLink {
   static constexpr std::size_t kBurst = 32;
 
   UddLink(udd::Port& port, std::uint16_t ethertype, const udd::MacAddress& peer, std::size_t message_size)
-      : port_(port), queue_(port.queue(0)), frame_size_(static_cast<std::uint16_t>(kEthernetHeader + message_size)) {
-    const udd::MacAddress mac = port.mac();
+      : port_(port),
+        queue_(port.queue(0)),
+        mac_(port.mac()),
+        frame_size_(static_cast<std::uint16_t>(kEthernetHeader + message_size)) {
     std::memcpy(header_.data(), peer.data(), peer.size());
-    std::memcpy(header_.data() + 6, mac.data(), mac.size());
+    std::memcpy(header_.data() + 6, mac_.data(), mac_.size());
     header_[12] = static_cast<std::byte>(ethertype >> 8);
     header_[13] = static_cast<std::byte>(ethertype & 0xff);
   }
@@ -29,36 +31,49 @@ class UddLink {
   /// fill(message, i) writes the i-th of up to `count` messages. @return how many were sent, from the first on.
   template <typename Fill>
   std::size_t send(std::size_t count, Fill fill) noexcept {
-    const std::size_t got = queue_.alloc({frames_.data(), std::min(count, kBurst)});
-    for (std::size_t i = 0; i < got; ++i) {
-      frames_[i].resize(frame_size_);
+    count = std::min(count, kBurst);
+    if (spare_ < count) spare_ += queue_.alloc({frames_.data() + spare_, count - spare_});
+    count = std::min(count, spare_);
+    const Header header = header_;
+    const std::uint16_t size = frame_size_;
+    for (std::size_t i = 0; i < count; ++i) {
+      frames_[i].resize(size);
       std::byte* const data = frames_[i].data().data();
-      std::memcpy(data, header_.data(), header_.size());
-      fill(std::span<std::byte>(data + kEthernetHeader, frame_size_ - kEthernetHeader), i);
+      std::memcpy(data, header.data(), header.size());
+      fill(std::span<std::byte>(data + kEthernetHeader, size - kEthernetHeader), i);
     }
-    return hand_over({frames_.data(), got});
+    const std::size_t sent = queue_.tx({frames_.data(), count});
+    if (sent != spare_) [[unlikely]]
+      std::copy(frames_.data() + sent, frames_.data() + spare_, frames_.data());
+    spare_ -= sent;
+    return sent;
   }
 
   /// use(message) for each message received. @return how many.
   template <typename Use>
   std::size_t receive(Use use) noexcept {
-    const std::size_t got = queue_.rx(frames_);
-    for (std::size_t i = 0; i < got; ++i) use(message_of(frames_[i]));
-    queue_.release({frames_.data(), got});
-    return got;
+    if (spare_ != 0) [[unlikely]]
+      queue_.release({frames_.data(), spare_});
+    spare_ = queue_.rx(frames_);
+    for (const udd::Frame& frame : std::span(frames_.data(), spare_)) use(message_of(frame));
+    return spare_;
   }
 
   /// use(message) for each message received, which may be rewritten and goes back to its sender in the same buffer.
   template <typename Use>
   std::size_t echo(Use use) noexcept {
     const std::size_t got = queue_.rx(frames_);
-    for (std::size_t i = 0; i < got; ++i) {
-      use(message_of(frames_[i]));
-      std::byte* const data = frames_[i].data().data();
-      std::memcpy(data, data + 6, 6);
-      std::memcpy(data + 6, header_.data() + 6, 6);
+    const udd::MacAddress mac = mac_;
+    for (const udd::Frame& frame : std::span(frames_.data(), got)) {
+      use(message_of(frame));
+      std::byte* const data = frame.data().data();
+      std::memmove(data, data + mac.size(), kEthernetHeader - mac.size());  // with the type: one move is less than two
+      std::memcpy(data + mac.size(), mac.data(), mac.size());
     }
-    return hand_over({frames_.data(), got});
+    const std::size_t sent = queue_.tx({frames_.data(), got});
+    if (sent != got) [[unlikely]]
+      queue_.release({frames_.data() + sent, got - sent});
+    return sent;
   }
 
   void wait(std::chrono::milliseconds timeout) noexcept { queue_.wait(timeout); }
@@ -68,22 +83,18 @@ class UddLink {
  private:
   // Runt messages are padded by the wire to 46 octets; what counts is what was sent.
   std::span<std::byte> message_of(const udd::Frame& frame) const noexcept {
-    const auto data = frame.data();
-    return data.subspan(kEthernetHeader, std::min<std::size_t>(data.size(), frame_size_) - kEthernetHeader);
+    return {frame.data().data() + kEthernetHeader, std::min<std::size_t>(frame.size(), frame_size_) - kEthernetHeader};
   }
 
-  std::size_t hand_over(std::span<const udd::Frame> frames) noexcept {
-    const std::size_t sent = queue_.tx(frames);
-    if (sent < frames.size()) [[unlikely]]
-      queue_.release(frames.subspan(sent));
-    return sent;
-  }
+  using Header = std::array<std::byte, kEthernetHeader>;
 
   udd::Port& port_;
   udd::Queue& queue_;
-  std::array<std::byte, kEthernetHeader> header_{};
+  udd::MacAddress mac_;
+  Header header_{};
   std::uint16_t frame_size_;
-  std::array<udd::Frame, kBurst> frames_;  ///< a member: a local one would be filled with empty frames in each call
+  std::size_t spare_ = 0;                  ///< frames received and done with: the next messages go out in them
+  std::array<udd::Frame, kBurst> frames_;  ///< the first spare_ of them
 };
 
 }  // namespace pingpong

@@ -26,18 +26,26 @@ inline std::uint64_t filler(std::uint64_t counter, std::size_t position) noexcep
   return (counter + position) * kSpread;
 }
 
-/// Writes all of `message`.
+/// Writes all of `message`: its head, then words, the last of which ends with the message, over part of the one before.
 inline void write_message(std::span<std::byte> message, const MessageHead& head) noexcept {
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  const auto write = [](std::byte* to, std::uint64_t word) { std::memcpy(to, &word, kWord); };
   std::memcpy(message.data(), &head, sizeof head);
-  std::uint64_t word = 0;
-  std::size_t at = sizeof head;
-  for (; message.size() - at >= sizeof word; at += sizeof word) {
-    word = filler(head.counter, at);
-    std::memcpy(&message[at], &word, sizeof word);
+  std::byte* to = message.data() + sizeof head;
+  std::byte* const end = message.data() + message.size();
+  if (end - to < static_cast<std::ptrdiff_t>(kWord)) {
+    for (std::uint64_t word = filler(head.counter, sizeof head); to != end; word >>= 8) {
+      *to++ = static_cast<std::byte>(word & 0xff);
+    }
+    return;
   }
-  for (word = filler(head.counter, at); at < message.size(); ++at, word >>= 8) {
-    message[at] = static_cast<std::byte>(word & 0xff);
+  std::uint64_t word = filler(head.counter, sizeof head);
+  const std::uint64_t step = filler(0, kWord);
+  for (; end - to >= static_cast<std::ptrdiff_t>(4 * kWord); to += 4 * kWord) {
+    for (std::size_t i = 0; i < 4; ++i, word += step) write(to + i * kWord, word);
   }
+  for (; end - to > static_cast<std::ptrdiff_t>(kWord); to += kWord, word += step) write(to, word);
+  write(end - kWord, word);
 }
 
 inline MessageHead read_head(std::span<const std::byte> message) noexcept {

@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <initializer_list>
 
 #include "examples/pingpong/link_socket.h"
 #include "examples/pingpong/link_udd.h"
@@ -34,15 +35,36 @@ udd::Port take(const std::string& name, const Options& options) {
   return port;
 }
 
+using Ports = std::initializer_list<const udd::Port*>;
+
+/// Since they were taken.
+PortCosts costs_of(Ports ports) {
+  PortCosts costs;
+  for (const udd::Port* port : ports) {
+    const udd::PortStats stats = port->stats();
+    costs.doorbells += stats.doorbells;
+    costs.kicks += stats.kicks;
+    costs.wakeups += stats.wakeups;
+  }
+  return costs;
+}
+
 template <typename Link, typename OtherEnd>
-int measure(Link& link, const Options& options, OtherEnd other_end) {
+int measure(Link& link, const Options& options, OtherEnd other_end, Ports ports = {}) {
   Client client{link, options, other_end, print_progress};
   if (options.warm_up != 0) client.run(options.warm_up);
+  const PortCosts before = costs_of(ports);
   MARK_START();
-  const Result result = client.run(options.count);
+  Result result = client.run(options.count);
   MARK_STOP();
   mark_figure(fmt::format("signal_pairs_{}_w{}", path_name(options), options.window).c_str(), "pair",
               static_cast<long>(result.received));
+  if (ports.size() != 0) {
+    const PortCosts after = costs_of(ports);
+    result.costs = {.doorbells = after.doorbells - before.doorbells,
+                    .kicks = after.kicks - before.kicks,
+                    .wakeups = after.wakeups - before.wakeups};
+  }
   fmt::print("{}\n", options.json ? to_json(result, options) : to_text(result));
   if (!link.alive()) {
     fmt::print(stderr, "pingpong: the port is lost: {}\n", link.why_dead());
@@ -52,8 +74,10 @@ int measure(Link& link, const Options& options, OtherEnd other_end) {
 }
 
 template <typename Link>
-int run(Link& link, const Options& options) {
-  if (options.role == Role::kClient) return measure(link, options, [] {});
+int run(Link& link, const Options& options, Ports ports = {}) {
+  if (options.role == Role::kClient)
+    return measure(
+        link, options, [] {}, ports);
   fmt::print("pingpong: serving\n");
   std::fflush(stdout);
   const std::uint64_t echoed = run_server(link, options);
@@ -73,12 +97,12 @@ int run_port(const Options& options) {
   udd::Port port = take(options.port, options);
   if (options.both.empty()) {
     UddLink link{port, options.ethertype, options.peer, options.size};
-    return run(link, options);
+    return run(link, options, {&port});
   }
   udd::Port other = take(options.both, options);
   UddLink link{port, options.ethertype, other.mac(), options.size};
   UddLink far{other, options.ethertype, port.mac(), options.size};
-  return measure(link, options, echo_of(far));
+  return measure(link, options, echo_of(far), {&port, &other});
 }
 
 int run_both_udp(const Options& options) {

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <deque>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "udd/base/error.h"
@@ -249,6 +250,58 @@ TYPED_TEST_P(NicContract, KeepsOrderAroundTheRings) {
     received += kBurst;
     this->reclaim_all(0, kBurst);
   }
+}
+
+TYPED_TEST_P(NicContract, QuickBurstsKeepOrderAroundTheRings) {
+  // What a quick burst leaves, the full one does: together they lose and repeat nothing, wherever the rings end.
+  constexpr std::size_t kBurst = 13;
+  const std::uint32_t total = 5 * TypeParam::kSlots.rx;
+  std::array<std::size_t, 2> quick{};  // sent, received
+  for (std::uint32_t at = 0; at < total; at += kBurst) {
+    std::vector<Octets> frames;
+    for (std::uint32_t i = 0; i < kBurst; ++i) frames.push_back(this->frame(0, at + i, 60 + (at + i) % 1400));
+    const auto pieces = this->load_all(0, frames);
+    std::vector<Frame> whole;
+    for (const Piece& piece : pieces) {
+      whole.emplace_back(this->pool(0).data(piece.buffer), piece.buffer, piece.length, std::uint16_t{kBufferSize});
+    }
+    // Every third burst has a frame that may not go: it ends there, and the rest goes the other way.
+    const BufferIndex bad = at % 3 == 0 ? whole[kBurst / 2].buffer() : kNoBuffer;
+    const std::size_t sent =
+        this->queue(0).tx_quick(whole, [bad](const Frame& frame) noexcept { return frame.buffer() != bad; });
+    if (sent != 0) this->queue(0).tx_submit(sent);
+    EXPECT_TRUE(sent == 0 || sent == (bad == kNoBuffer ? kBurst : kBurst / 2)) << sent;
+    quick[0] += sent;
+    if (sent < kBurst) {
+      ASSERT_EQ(this->queue(0).tx_burst(std::span(pieces).subspan(sent)), kBurst - sent);
+    }
+
+    std::vector<Octets> got;
+    const auto until = std::chrono::steady_clock::now() + kArrival;
+    while (got.size() < kBurst && std::chrono::steady_clock::now() < until) {
+      const auto keep = [&](BufferIndex buffer, std::uint16_t length) {
+        const std::byte* const data = this->pool(1).data(buffer);
+        got.emplace_back(data, data + length);
+        this->pool(1).give(buffer);
+      };
+      std::array<std::pair<BufferIndex, std::uint16_t>, kBurst> taken;
+      const std::size_t wanted = std::min<std::size_t>(5, kBurst - got.size());
+      const auto [count, more] =
+          this->queue(1).rx_quick(wanted, [&](std::size_t i, BufferIndex buffer, std::uint16_t length) noexcept {
+            taken[i] = {buffer, length};
+            return length != 60 + at % 1400 || at % 2 == 0;  // some are refused, and must stay
+          });
+      for (std::size_t i = 0; i < count; ++i) keep(taken[i].first, taken[i].second);
+      quick[1] += count;
+      if (!more || this->queue(1).rx_go_on()) continue;
+      std::array<Piece, 1> piece;
+      if (this->queue(1).rx_burst(piece) == 1) keep(piece[0].buffer, piece[0].length);
+    }
+    ASSERT_EQ(got, frames) << "from " << at;
+    this->reclaim_all(0, kBurst);
+  }
+  EXPECT_GT(quick[0], total / 2);
+  EXPECT_GT(quick[1], total / 2);
 }
 
 TYPED_TEST_P(NicContract, FullTransmitRingTakesWhatFits) {
@@ -560,9 +613,10 @@ TYPED_TEST_P(NicContract, BothEndsAtOnce) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(NicContract, StartsAndStopsTenTimes, CarriesEveryBurstSize, KeepsOrderAroundTheRings,
-                            FullTransmitRingTakesWhatFits, ReclaimsInOrderWhateverFits, TakesWholeFramesOnly,
-                            RefillsOnceThePoolRecovers, CarriesFramesOfSeveralBuffers, LetsInWhatIsAskedFor,
-                            FiltersVlansAndKeepsTags, ObeysTheMtu, InterruptsOnlyWhenAsked, InterruptsForFramesThatWait,
-                            CountsWhatItCarried, StopReturnsEveryBuffer, AnotherProcessGoesOn, BothEndsAtOnce);
+                            QuickBurstsKeepOrderAroundTheRings, FullTransmitRingTakesWhatFits,
+                            ReclaimsInOrderWhateverFits, TakesWholeFramesOnly, RefillsOnceThePoolRecovers,
+                            CarriesFramesOfSeveralBuffers, LetsInWhatIsAskedFor, FiltersVlansAndKeepsTags, ObeysTheMtu,
+                            InterruptsOnlyWhenAsked, InterruptsForFramesThatWait, CountsWhatItCarried,
+                            StopReturnsEveryBuffer, AnotherProcessGoesOn, BothEndsAtOnce);
 
 }  // namespace udd::contract

@@ -32,36 +32,39 @@ class Frame {
  public:
   Frame() = default;
   Frame(std::byte* data, BufferIndex buffer, std::uint16_t length, std::uint16_t capacity, bool more = false) noexcept
-      : data_(data), buffer_(buffer), length_(length | (more ? kMore : 0)), capacity_(capacity) {}
+      : data_(data), tag_(buffer | (more ? kMore : 0)), length_(length), capacity_(capacity) {}
 
   /// The octets from the destination MAC address on; size() of them.
   [[nodiscard]] std::span<std::byte> data() const noexcept { return {data_, size()}; }
-  [[nodiscard]] std::uint16_t size() const noexcept { return static_cast<std::uint16_t>(length_); }
+  [[nodiscard]] std::uint16_t size() const noexcept { return length_; }
   /// Octets that fit behind data().data(); at least the port's MTU + 18 if the MTU fits one buffer.
   [[nodiscard]] std::uint16_t capacity() const noexcept { return capacity_; }
   /// Sets the length to send; above capacity() it is cut to it. The frame ends here then, unless set_more() is called.
-  void resize(std::uint16_t length) noexcept { length_ = length < capacity_ ? length : capacity_; }
+  void resize(std::uint16_t length) noexcept {
+    length_ = length < capacity_ ? length : capacity_;
+    tag_ = buffer();
+  }
   /// The frame goes on in the next Frame of the array.
-  [[nodiscard]] bool more() const noexcept { return (length_ & kMore) != 0; }
-  void set_more(bool more) noexcept { length_ = size() | (more ? kMore : 0); }
-  /// Length and more() in one number: above every length if the frame goes on.
-  [[nodiscard]] std::uint32_t extent() const noexcept { return length_; }
+  [[nodiscard]] bool more() const noexcept { return (tag_ & kMore) != 0; }
+  void set_more(bool more) noexcept { tag_ = buffer() | (more ? kMore : 0); }
 
-  [[nodiscard]] BufferIndex buffer() const noexcept { return buffer_; }
-  /// Nanoseconds, meaning by timestamp_source(); 0 with kNone.
-  [[nodiscard]] std::uint64_t timestamp() const noexcept { return timestamp_; }
-  [[nodiscard]] TimestampSource timestamp_source() const noexcept { return timestamp_source_; }
+  [[nodiscard]] BufferIndex buffer() const noexcept { return tag_ & ~kMore; }
+  /// buffer() and more() in one number: above every buffer if the frame goes on.
+  [[nodiscard]] std::uint32_t tag() const noexcept { return tag_; }
+  /// Nanoseconds, meaning by timestamp_source(); 0 with kNone. No family has one yet, so that a Frame has no room for
+  /// it: 16 octets are written for every frame of a burst, and read again.
+  [[nodiscard]] static constexpr std::uint64_t timestamp() noexcept { return 0; }
+  [[nodiscard]] static constexpr TimestampSource timestamp_source() noexcept { return TimestampSource::kNone; }
 
  private:
   static constexpr std::uint32_t kMore = 1u << 31;
 
   std::byte* data_ = nullptr;
-  BufferIndex buffer_ = kNoBuffer;
-  std::uint32_t length_ = 0;  ///< and kMore
+  std::uint32_t tag_ = kNoBuffer & ~kMore;  ///< buffer, and kMore
+  std::uint16_t length_ = 0;
   std::uint16_t capacity_ = 0;
-  std::uint64_t timestamp_ = 0;
-  TimestampSource timestamp_source_ = TimestampSource::kNone;
 };
+static_assert(sizeof(Frame) == 16);
 
 /// What a received frame was merged from, and what it lacks since: the facts of struct ndd_desc. Offsets count from the
 /// frame's first octet.

@@ -132,6 +132,10 @@ class Nic {
 ///           `count` pieces, 1 .. tx_room(), that source() yields, the last one a frame's last. tx_reclaim_each calls
 ///           sink(span of buffers and tokens), good until the next tx; of the slots that carry nothing to return,
 ///           kNoBuffer. It counts slots.
+/// rx_quick, tx_quick  What most frames of an application need and no more, compiled into the fewest instructions; they
+///           stop at anything else, and say so: rx_quick(wanted, accept) by `more`, tx_quick(frames, good) by a lower
+///           count. After `more`, rx_go_on() tells whether another rx_quick may help before rx_each must.
+///           tx_submit(count) hands the NIC what tx_quick has written, if anything.
 /// tx_room   Slots that are free, each good for a piece of tx_burst, without touching the hardware.
 /// pending   True if rx_burst would return something.
 ///
@@ -142,17 +146,23 @@ concept NicQueue =
     requires(Q queue, const Q const_queue, std::span<Piece> out, std::span<const Piece> in, std::span<BufferIndex> done,
              std::size_t count, void (*whole)(BufferIndex, std::uint16_t, std::uint64_t) noexcept,
              void (*other)(const Piece&) noexcept, std::uint64_t word, Piece (*source)() noexcept,
-             std::span<const TxFrame> frames, const TxFrame& frame, const TxPiece* pieces,
-             void (*sink)(std::span<const BufferIndex>) noexcept) {
+             std::span<const TxFrame> kernel_frames, const TxFrame& frame, const TxPiece* pieces,
+             std::span<const Frame> frames, bool (*accept)(std::size_t, BufferIndex, std::uint16_t) noexcept,
+             bool (*good)(const Frame&) noexcept, void (*sink)(std::span<const BufferIndex>) noexcept) {
       { queue.rx_burst(out) } noexcept -> std::same_as<std::size_t>;
       { queue.tx_burst(in) } noexcept -> std::same_as<std::size_t>;
       { queue.tx_reclaim(done) } noexcept -> std::same_as<std::size_t>;
       { queue.rx_each(count, whole, other) } noexcept -> std::same_as<std::size_t>;
       { Q::rx_flags(word) } noexcept -> std::same_as<std::uint16_t>;
       { queue.tx_each(count, source) } noexcept -> std::same_as<void>;
-      { queue.tx_frames(frames, pieces) } noexcept -> std::same_as<void>;
+      { queue.tx_frames(kernel_frames, pieces) } noexcept -> std::same_as<void>;
       { Q::kTxPieceMax } -> std::convertible_to<std::uint32_t>;
       { Q::tx_slots(frame, pieces) } noexcept -> std::same_as<std::uint32_t>;
+      { queue.rx_go_on() } noexcept -> std::same_as<bool>;
+      { queue.rx_quick(count, accept).more } noexcept -> std::convertible_to<bool>;
+      { queue.rx_quick(count, accept).count } noexcept -> std::convertible_to<std::size_t>;
+      { queue.tx_quick(frames, good) } noexcept -> std::same_as<std::size_t>;
+      { queue.tx_submit(count) } noexcept -> std::same_as<void>;
       { queue.tx_reclaim_each(count, sink) } noexcept -> std::same_as<std::size_t>;
       { const_queue.tx_room() } noexcept -> std::same_as<std::size_t>;
       { const_queue.pending() } noexcept -> std::same_as<bool>;

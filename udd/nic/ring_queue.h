@@ -10,10 +10,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "udd/base/error.h"
 #include "udd/mem/frame.h"
@@ -70,7 +72,6 @@ class RingQueue {
     buffers_iova_ = pool.iova(0).value;
     // The ring may hold half of the process's buffers at most: sending and the kernel's exchange need the others.
     rx_fill_ = std::min(slots.rx - 1, pool.own_buffers() / 2);
-    rx_refill_below_ = refill_level();
   }
 
   // Control half's side. The NIC must not run.
@@ -87,13 +88,14 @@ class RingQueue {
                .tx_tail = 0,
                .family_word = 0};
     stopped_ = false;
+    rx_quick_end_ = tx_quick_end_ = 0;
     rx_plain_ = kRxPlain;
-    rx_refill_below_ = refill_level();
+    rx_refill_from_ = refill_from(0);
     std::fill_n(rx_ring_, slots_.rx, RingDescriptor{});
     std::fill_n(tx_ring_, slots_.tx, RingDescriptor{});
   }
   /// Gives the NIC its receive buffers.
-  void fill() noexcept { refill(state_->rx_tail - state_->rx_head); }
+  void fill() noexcept { refill(); }
 
   /// Goes on from another process's state. Throws udd::Error if it isn't ours or is impossible.
   void adopt() {
@@ -113,6 +115,9 @@ class RingQueue {
     }
     if (good) {
       expect_plain();
+      rx_refill_from_ = refill_from(state.rx_tail);
+      rx_quick_end_ = state.rx_head;
+      tx_quick_end_ = state.tx_tail;
     } else {
       throw Error(EPROTO, {.what = "go on from the NIC queue's state",
                            .device = {},
@@ -129,11 +134,12 @@ class RingQueue {
     state_->rx_head = state_->rx_tail;
     state_->rx_in_frame = 0;
     rx_plain_ = kRxPlain;
-    rx_refill_below_ = 0;
     for (std::uint32_t i = state_->tx_head; i != state_->tx_tail; ++i) {
       tx_ring_[i & tx_mask_].store(Format::kTxDone);
     }
     stopped_ = true;
+    rx_quick_end_ = state_->rx_head;
+    tx_quick_end_ = state_->tx_tail;
   }
 
   /// 64 bits of the queue state for the family's own use; format() clears them.
@@ -154,6 +160,46 @@ class RingQueue {
   [[nodiscard]] static std::uint16_t rx_flags(std::uint64_t word) noexcept {
     constexpr std::uint16_t kWhole = Piece::kFirst | Piece::kLast;
     return Format::rx_checked(word) ? kWhole | Piece::kChecksumOk : kWhole;
+  }
+
+  /// What a quick burst came to.
+  struct Quick {
+    std::size_t count;
+    bool more;  ///< there is, or may be, something that it could not do: to be done by the full burst
+  };
+
+  /// The quick half of rx_each: up to `wanted` undamaged frames that fit one buffer, as long as accept(i, buffer,
+  /// length) takes the i-th. It ends before a frame that is refused, any other piece, and where a refill is due or the
+  /// ring ends.
+  /// The buffers are the caller's when it returns: accept() must not hand them on.
+  template <typename Accept>
+  [[gnu::always_inline]] Quick rx_quick(std::size_t wanted, Accept&& accept) noexcept {
+    const std::uint32_t head = state_->rx_head;
+    const std::uint32_t slot = head & rx_mask_;
+    const std::size_t run = std::min<std::size_t>(wanted, rx_quick_end_ - head);
+    const RingDescriptor* const descriptors = rx_ring_ + slot;
+    const BufferIndex* const buffers = rx_buffers_ + slot;
+    const std::uint64_t plain = rx_plain_;
+    std::size_t count = 0;
+    const auto ended = [&](bool more) noexcept {
+      publish(state_->rx_head, head + static_cast<std::uint32_t>(count));
+      return Quick{count, more};
+    };
+    for (; count != run; ++count) {
+      const std::uint64_t word = descriptors[count].load();
+      if ((word & kRxPlainMask) != plain) return ended((word & Format::kRxDone) != 0);
+      if (!accept(count, buffers[count], static_cast<std::uint16_t>(Format::rx_length(word)))) return ended(true);
+    }
+    return ended(run != wanted || wanted == 0);
+  }
+
+  /// Where the last quick burst has ended at the ring's end, or for a refill: does that. @return true if another may
+  /// follow.
+  [[nodiscard]] bool rx_go_on() noexcept {
+    const std::uint32_t head = state_->rx_head;
+    if (head != rx_quick_end_) return false;
+    top_up(head);
+    return head != rx_quick_end_;
   }
 
   /// As rx_burst, but calls whole(buffer, length, word) for an undamaged frame that fits one buffer, and other(piece)
@@ -186,9 +232,7 @@ class RingQueue {
         buffer = rx_buffers_;
       }
     }
-    const std::uint32_t left = held - (at - head);
-    if (left < rx_refill_below_) [[unlikely]]
-      refill(left);
+    top_up(at);
     return at - head;
   }
 
@@ -215,6 +259,35 @@ class RingQueue {
       }
     }
     hand_over(state, tail, end, *descriptor);
+    allow_tx_quick();
+  }
+
+  /// The quick half of tx_each, for frames of one buffer each: writes the first of `frames` that good(frame) is true
+  /// of, which it must not be of one that says more(). None if they do not lie in a row in the ring, or so much of it
+  /// is in use that it is time to reclaim. @return how many; if any, tx_submit() them.
+  template <typename Good>
+  [[gnu::always_inline]] std::size_t tx_quick(std::span<const Frame> frames, Good&& good) noexcept {
+    const std::uint32_t tail = state_->tx_tail;
+    const std::uint32_t slot = tail & tx_mask_;
+    if (frames.size() > tx_quick_end_ - tail) [[unlikely]]
+      return 0;
+    const std::uint64_t iova = buffers_iova_ - std::bit_cast<std::uint64_t>(pool_->data(0));
+    RingDescriptor* descriptor = tx_ring_ + slot;
+    BufferIndex* buffer = tx_buffers_ + slot;
+    const Frame* frame = frames.data();
+    const Frame* const end = frame + frames.size();
+    for (; frame != end && good(*frame); ++frame, ++descriptor) {
+      *buffer++ = frame->tag();
+      descriptor->address = iova + std::bit_cast<std::uint64_t>(frame->data().data());
+      descriptor->store(Format::tx_word(frame->size(), true));
+    }
+    return static_cast<std::size_t>(frame - frames.data());
+  }
+  /// To the NIC.
+  [[gnu::always_inline]] void tx_submit(std::size_t count) noexcept {
+    const std::uint32_t tail = state_->tx_tail;
+    const std::uint32_t end = tail + static_cast<std::uint32_t>(count);
+    hand_over(*state_, tail, end, tx_ring_[(end - 1) & tx_mask_]);
   }
 
   /// Slots that a frame of the kernel's takes: its pieces in runs that a descriptor carries, and what is to be done
@@ -258,6 +331,7 @@ class RingQueue {
       }
     }
     hand_over(state, tail, end, tx_ring_[(end - 1) & tx_mask_]);
+    allow_tx_quick();
   }
 
   /// As tx_reclaim, but calls sink(span of buffers) for each run of them, kNoBuffer for slots that had none; the span
@@ -267,6 +341,9 @@ class RingQueue {
     QueueState& state = *state_;
     const std::uint32_t tail = state.tx_tail;
     const std::uint32_t first = state.tx_head;
+    const std::uint32_t mask = tx_mask_;
+    const std::uint32_t* const ends = tx_batch_ends_;
+    const RingDescriptor* const ring = tx_ring_;
     std::uint32_t head = first;
     while (head != tail && head - first != wanted) {
       const std::uint32_t slot = head & tx_mask_;
@@ -275,8 +352,8 @@ class RingQueue {
       // Finished batches that lie in a row are one run.
       std::uint32_t end = head;
       while (end - head < most) {
-        const std::uint32_t batch_end = tx_batch_ends_[end & tx_mask_];
-        if ((tx_ring_[(batch_end - 1) & tx_mask_].load() & Format::kTxDone) == 0) break;
+        const std::uint32_t batch_end = ends[end & mask];
+        if ((ring[(batch_end - 1) & mask].load() & Format::kTxDone) == 0) break;
         end = batch_end;
       }
       if (end == head) break;
@@ -287,6 +364,7 @@ class RingQueue {
       publish(state.tx_head, head);
       sink(std::span<const BufferIndex>(tx_buffers_ + slot, run));
     }
+    allow_tx_quick();
     return head - first;
   }
 
@@ -334,9 +412,20 @@ class RingQueue {
  private:
   /// Refilling waits for this many empty slots, so that its doorbell is shared by as many frames.
   static constexpr std::uint32_t kRefillBatch = 32;
+  /// Quick bursts fill so many slots of the transmit ring before they leave it to a full one to reclaim: seldom, but
+  /// while their descriptors are still in the cache.
+  static constexpr std::uint32_t kTxQuick = 128;
 
-  [[nodiscard]] std::uint32_t refill_level() const noexcept {
-    return rx_fill_ > kRefillBatch ? rx_fill_ - kRefillBatch : rx_fill_;
+  [[nodiscard]] std::uint32_t refill_from(std::uint32_t rx_tail) const noexcept {
+    return rx_tail - (rx_fill_ > kRefillBatch ? rx_fill_ - kRefillBatch : rx_fill_);
+  }
+  /// Up to where a quick burst may go that begins at `at`: `limit`, or the ring's end. Not before `at`.
+  [[nodiscard]] static std::uint32_t quick_end(std::uint32_t at, std::uint32_t mask, std::uint32_t limit) noexcept {
+    const auto left = static_cast<std::int32_t>(limit - at);
+    return at + (left > 0 ? std::min(static_cast<std::uint32_t>(left), mask + 1 - (at & mask)) : 0);
+  }
+  void allow_tx_quick() noexcept {
+    if (!stopped_) tx_quick_end_ = quick_end(state_->tx_tail, tx_mask_, state_->tx_head + std::min(kTxQuick, tx_mask_));
   }
 
   /// Stores an index for the next owner; not before the stores it refers to, whatever the compiler would like.
@@ -345,7 +434,8 @@ class RingQueue {
   }
 
   /// The batch [tail, end) to the NIC, which reports its last piece only; what came before it is done then, too.
-  void hand_over(QueueState& state, std::uint32_t tail, std::uint32_t end, RingDescriptor& last) noexcept {
+  [[gnu::always_inline]] void hand_over(QueueState& state, std::uint32_t tail, std::uint32_t end,
+                                        RingDescriptor& last) noexcept {
     last.store(last.word | Format::kTxReport);
     tx_batch_ends_[tail & tx_mask_] = end;
     publish(state.tx_tail, end);
@@ -376,22 +466,45 @@ class RingQueue {
 
   std::uint64_t expect_plain() noexcept { return rx_plain_ = state_->rx_in_frame == 0 ? kRxPlain : kRxNever; }
 
+  /// The end of a burst at `head`: a refill if it is due, and where the next quick burst ends.
+  void top_up(std::uint32_t head) noexcept {
+    if (static_cast<std::int32_t>(head - rx_refill_from_) > 0) [[unlikely]]
+      refill();
+    rx_quick_end_ = stopped_ ? head : quick_end(head, rx_mask_, rx_refill_from_ + 1);
+  }
+
+  /// Writes a descriptor for each of the buffers; four in a row, since so little is done for one.
+  void give(RingDescriptor* to, std::span<const BufferIndex> buffers) const noexcept {
+    constexpr std::size_t kInARow = 4;
+    const std::uint64_t base = buffers_iova_;
+    const BufferIndex* from = buffers.data();
+    const BufferIndex* const end = from + buffers.size();
+    const auto write = [&](std::size_t i) noexcept { to[i].give(base + std::uint64_t{from[i]} * kBufferSize); };
+    for (const BufferIndex* const last = end - buffers.size() % kInARow; from != last; from += kInARow, to += kInARow) {
+      [&]<std::size_t... kI>(std::index_sequence<kI...>) noexcept {
+        (write(kI), ...);
+      }(std::make_index_sequence<kInARow>{});
+    }
+    for (; from != end; ++from, ++to) write(0);
+  }
+
   /// Gives the NIC as many buffers as it lacks and the pool has.
-  [[gnu::noinline]] void refill(std::uint32_t held) noexcept {
+  [[gnu::noinline]] void refill() noexcept {
+    if (stopped_) return;
     const std::uint32_t tail = state_->rx_tail;
     std::uint32_t at = tail;
-    for (std::uint32_t lacking = rx_fill_ - held; lacking != 0;) {
+    for (std::uint32_t lacking = rx_fill_ - (tail - state_->rx_head); lacking != 0;) {
       const std::uint32_t slot = at & rx_mask_;
       BufferIndex* const buffers = rx_buffers_ + slot;
       const std::size_t run = pool_->take({buffers, std::min(lacking, slots_.rx - slot)});
       if (run == 0) break;
       at += static_cast<std::uint32_t>(run);
       lacking -= static_cast<std::uint32_t>(run);
-      RingDescriptor* descriptor = rx_ring_ + slot;
-      for (std::size_t i = 0; i < run; ++i) descriptor++->give(buffers_iova_ + std::uint64_t{buffers[i]} * kBufferSize);
+      give(rx_ring_ + slot, {buffers, run});
     }
     if (at == tail) return;
     publish(state_->rx_tail, at);
+    rx_refill_from_ = refill_from(at);
     doorbell_.rx_tail(at & rx_mask_);
   }
 
@@ -411,8 +524,10 @@ class RingQueue {
   Slots slots_;
   std::uint32_t rx_mask_;
   std::uint32_t tx_mask_;
-  std::uint32_t rx_fill_ = 0;          ///< buffers the ring holds when full
-  std::uint32_t rx_refill_below_ = 0;  ///< fewer than this: refill; 0: stopped
+  std::uint32_t rx_fill_ = 0;         ///< buffers the ring holds when full
+  std::uint32_t rx_refill_from_ = 0;  ///< with rx_head beyond it too few buffers are left
+  std::uint32_t rx_quick_end_ = 0;    ///< as rx_head: quick bursts end here
+  std::uint32_t tx_quick_end_ = 0;    ///< as tx_tail: likewise
   bool stopped_ = false;
 };
 

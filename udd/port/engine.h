@@ -31,6 +31,7 @@ class Engine final : public QueueEngine {
   Engine(const Parts& parts, Q& queue)
       : QueueEngine(parts),
         queue_(&queue),
+        buffers_(parts.pool.data(0)),
         first_kernel_buffer_(parts.pool.first_kernel_buffer()),
         tx_slots_(queue.tx_room()),
         share_(tx_slots_ / 2),
@@ -38,13 +39,17 @@ class Engine final : public QueueEngine {
         parking_(*state_, parts.pool),
         merge_(parts.pool) {}
 
+  // rx() and tx() do by themselves what is needed nearly always, and leave anything else to a function at whose call
+  // they end: there is no other call in them, so nothing has to be saved for one.
+
   std::size_t rx(std::span<Frame> out) noexcept override {
-    if (!enter()) [[unlikely]]
-      return 0;
-    begin_round();
-    store_shared(health_->app_progress, rounds_);
-    const std::size_t count = detour_ || out.empty() ? receive_behind(out) : receive<false>(out, out.size());
-    serve_tunnel();
+    if (!enter_at_once()) [[unlikely]]
+      return rx_entering(out);
+    if (!count_round<By::kApplication>() || tunnel_.anything_to_send()) [[unlikely]]
+      return rx_full(out);
+    const auto [count, more] = receive_quickly(out);
+    if (more) [[unlikely]]
+      return rx_rest(out, count);
     leave();
     return count;
   }
@@ -52,8 +57,8 @@ class Engine final : public QueueEngine {
   void poll() noexcept override {
     if (!enter()) [[unlikely]]
       return;
-    begin_round();
-    store_shared(health_->app_progress, rounds_);
+    count_round<By::kApplication>();
+    look_around();
     receive<true>({}, kBurst);
     serve_tunnel();
     leave();
@@ -72,9 +77,12 @@ class Engine final : public QueueEngine {
   }
 
   std::size_t tx(std::span<const Frame> frames) noexcept override {
-    if (!enter()) [[unlikely]]
-      return 0;
-    const std::size_t count = flush_interval_ == 0 ? send(frames) : hold(frames);
+    if (!enter_at_once() || !tx_plain_ || frames.empty()) [[unlikely]]
+      return tx_full(frames);
+    const std::size_t count = queue_->tx_quick(frames, good_to_send());
+    if (count != frames.size()) [[unlikely]]
+      return tx_full(frames);
+    submit(count);
     leave();
     return count;
   }
@@ -97,7 +105,8 @@ class Engine final : public QueueEngine {
   }
 
   bool serve() noexcept override {
-    begin_round();
+    count_round<By::kAnyone>();
+    look_around();
     next_tunnel_ = 0;
     const std::size_t received = receive<true>({}, kBurst);
     const std::size_t moved = serve_tunnel();
@@ -163,6 +172,57 @@ class Engine final : public QueueEngine {
   static constexpr std::size_t kLongPieces = 8;
 
   // ---- receive ----
+
+  [[gnu::noinline]] std::size_t rx_entering(std::span<Frame> out) noexcept {
+    if (!enter()) return 0;
+    count_round<By::kApplication>();
+    return rx_full(out);
+  }
+
+  /// A whole round.
+  [[gnu::noinline]] std::size_t rx_full(std::span<Frame> out) noexcept {
+    look_around();
+    if (detour_) [[unlikely]]
+      return finish_rx(receive_behind(out));
+    const auto [count, more] = receive_quickly(out);
+    return more ? rx_rest(out, count) : finish_rx(count);
+  }
+
+  /// What a quick burst of `count` frames has left.
+  [[gnu::noinline]] std::size_t rx_rest(std::span<Frame> out, std::size_t count) noexcept {
+    if (out.empty()) return finish_rx(receive_behind(out));
+    bool more = true;
+    if (queue_->rx_go_on()) {
+      const auto burst = receive_quickly(out.subspan(count));
+      count += burst.count;
+      more = burst.more;
+    }
+    const std::span<Frame> rest = out.subspan(count);
+    if (more && !rest.empty()) count += receive<false>(rest, rest.size());
+    return finish_rx(count);
+  }
+
+  std::size_t finish_rx(std::size_t count) noexcept {
+    serve_tunnel();
+    leave();
+    return count;
+  }
+
+  /// The application's frames at the front of the ring, if they are of the commonest kind.
+  [[gnu::always_inline]] typename Q::Quick receive_quickly(std::span<Frame> out) noexcept {
+    const Steering::Commonest mine = steering_->commonest();
+    std::byte* const buffers = buffers_;
+    const auto burst =
+        queue_->rx_quick(out.size(), [=](std::size_t i, BufferIndex buffer, std::uint16_t length) noexcept {
+          std::byte* const data = buffers + std::size_t{buffer} * kBufferSize;
+          if (length < Steering::kHeaderLength || !mine.matches(data)) [[unlikely]]
+            return false;
+          out[i] = Frame(data, buffer, length, kBufferSize);
+          return true;
+        });
+    app_rx_ += burst.count;
+    return burst;
+  }
 
   /// @param pieces  at most; there is room in `out` for as many and those that wait for the rest of their frame
   /// @return Frames written to `out`; with kPark, pieces received.
@@ -287,13 +347,14 @@ class Engine final : public QueueEngine {
 
   /// How many of `frames` are whole and may be sent, up to the first that may not, or goes on in the next.
   std::size_t sendable(std::span<const Frame> frames) const noexcept {
-    const std::uint32_t longest = std::min<std::uint32_t>(max_frame_, kBufferSize) - NDD_FRAME_MIN;
-    const BufferIndex end = first_kernel_buffer_;
-    for (const Frame& frame : frames) {
-      if (frame.extent() - NDD_FRAME_MIN > longest || frame.buffer() >= end) [[unlikely]]
-        return static_cast<std::size_t>(&frame - frames.data());
-    }
-    return frames.size();
+    return static_cast<std::size_t>(std::find_if_not(frames.begin(), frames.end(), good_to_send()) - frames.begin());
+  }
+
+  /// Tells of a Frame whether it is a whole one that may be sent.
+  [[nodiscard]] auto good_to_send() const noexcept {
+    return [longest = longest_single_, end = first_kernel_buffer_](const Frame& frame) noexcept {
+      return std::uint32_t{frame.size()} - NDD_FRAME_MIN <= longest && frame.tag() < end;
+    };
   }
 
   /// What sendable() stopped at: a long frame, which goes out, or one that may not be sent.
@@ -350,6 +411,28 @@ class Engine final : public QueueEngine {
     return room;
   }
 
+  /// All of tx(), from the start: what a quick burst has written counts for nothing before it is submitted, and another
+  /// thread may serve in between.
+  [[gnu::noinline]] std::size_t tx_full(std::span<const Frame> frames) noexcept {
+    if (!enter()) return 0;
+    std::size_t count = 0;
+    if (tx_plain_ && !frames.empty() && frames.size() <= room_for_application()) {
+      count = queue_->tx_quick(frames, good_to_send());
+      if (count != 0) submit(count);
+    }
+    const std::span<const Frame> rest = frames.subspan(count);
+    if (!rest.empty()) count += flush_interval_ == 0 ? send(rest) : hold(rest);
+    leave();
+    return count;
+  }
+
+  /// The NIC gets what tx_quick() has written.
+  [[gnu::always_inline]] void submit(std::size_t count) noexcept {
+    app_tx_ += count;
+    ++doorbells_;
+    queue_->tx_submit(count);
+  }
+
   std::size_t send(std::span<const Frame> frames) noexcept {
     if (!link_up_) return 0;
     const std::size_t limit = std::min({frames.size(), room_for_application(), kSendBurst});
@@ -394,6 +477,7 @@ class Engine final : public QueueEngine {
       std::transform(frames.data() + taken, frames.data() + taken + count, state.held.data() + state.held_count,
                      piece_of);
       if (state.held_count == 0) hold_until_ = ticks_now() + flush_interval_;
+      settle_rx(false);
       state.held_count += static_cast<std::uint32_t>(count);
       holding_ = true;
       taken += count;
@@ -445,8 +529,11 @@ class Engine final : public QueueEngine {
     if (tunnel_.in_flight() != 0) reclaim();
     kernel_waits_ = false;
     if (tunnel_.anything_to_send()) moved += send_for_kernel();
+    settle_tx();
     if (holding_ && now_ >= hold_until_) flush_held();
     tunnel_.publish();
+    // What comes back by KRX_FREE may wait for the next full round: look_every_ at most.
+    settle_rx(!detour_ && !holding_ && !kernel_waits_ && poll_interval_ == 0 && tunnel_.in_flight() == 0);
     return moved;
   }
 
@@ -495,11 +582,11 @@ class Engine final : public QueueEngine {
   }
 
   Q* queue_;
+  std::byte* buffers_;
   BufferIndex first_kernel_buffer_;
   std::size_t tx_slots_;
   std::size_t share_;             ///< slots a side may fill while the other waits
   std::size_t kernel_slots_ = 0;  ///< that hold frames of the kernel's
-  bool kernel_waits_ = false;
   unsigned app_waits_ = 0;
   bool detour_ = false;  ///< frames are parked, or a long one has arrived in part
   Assembly assembly_;

@@ -39,6 +39,12 @@ class Gate {
       return true;
     return enter_slowly();
   }
+  /// As enter(), but false as well while another thread serves: then call enter(), which undoes what this did.
+  [[nodiscard]] bool enter_at_once() noexcept {
+    busy_.store(1, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    return claimed_.load(std::memory_order_acquire) == 0;
+  }
   void leave() noexcept { busy_.store(0, std::memory_order_release); }
 
   // Any other thread's side.

@@ -47,7 +47,8 @@ void drain(int fd) noexcept {
 
 QueueEngine::QueueEngine(const Parts& parts)
     : health_(&parts.ctrl.health()),
-      microsecond_(ticks_per_microsecond()),
+      gap_span_(ticks_per_microsecond()),
+      microsecond_(gap_span_),
       look_every_(to_ticks(kLookEvery)),
       poll_interval_(to_ticks(parts.options.poll_interval)),
       flush_interval_(to_ticks(parts.options.flush_interval)),
@@ -72,11 +73,23 @@ bool QueueEngine::still_ours() noexcept {
   return false;
 }
 
-void QueueEngine::note_gap(Ticks gap) noexcept {
+void QueueEngine::note_gap() noexcept {
   // Below zero: another thread served last, on a CPU whose counter runs a little ahead.
-  if (static_cast<std::int64_t>(gap) < 0) gap = 0;
-  const auto bucket = static_cast<std::size_t>(std::bit_width(gap / microsecond_));
-  ++gaps_[std::min(bucket, gaps_.size() - 1)];
+  const Ticks gap = static_cast<std::int64_t>(odd_gap_) < 0 ? 0 : odd_gap_;
+  odd_gap_ = kNoGap;
+  // A poller's gaps are much the same for long: they are counted by the round, until one comes that is not.
+  const std::uint64_t before = rounds_ - 1;
+  gaps_[gap_bucket_] += before - noted_;
+  noted_ = before;
+  gap_bucket_ = std::min<std::size_t>(static_cast<std::size_t>(std::bit_width(gap / microsecond_)), gaps_.size() - 1);
+  gap_low_ = gap_bucket_ == 0 ? 0 : microsecond_ << (gap_bucket_ - 1);
+  gap_span_ = gap_bucket_ == 0 ? microsecond_ : gap_low_;
+}
+
+GapHistogram QueueEngine::gaps() const noexcept {
+  GapHistogram gaps = gaps_;
+  gaps[gap_bucket_] += rounds_ - noted_;
+  return gaps;
 }
 
 void QueueEngine::look() noexcept {
@@ -98,6 +111,8 @@ void QueueEngine::refresh() noexcept {
   link_up_ = parts_.control.link_up();
   merging_ = parts_.control.rx_merge();
   max_frame_ = parts_.control.mtu() + kTagAndHeader;
+  longest_single_ = std::min<std::uint32_t>(max_frame_, kBufferSize) - NDD_FRAME_MIN;
+  settle_tx();
 }
 
 void QueueEngine::tell_misuse() noexcept {
@@ -197,7 +212,7 @@ bool QueueEngine::wait_until(Ticks deadline) noexcept {
     const bool ready = something_for_the_application();
     if (ready || now >= deadline) {
       store_shared(health_->app_state, NDD_AWAKE);
-      store_shared(health_->app_progress, ++rounds_);
+      store_shared(health_->app_progress, static_cast<std::uint32_t>(rounds_));  // serve() has counted a round
       leave();
       return ready;
     }

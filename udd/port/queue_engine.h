@@ -87,7 +87,7 @@ class QueueEngine {
   void set_asleep(bool asleep) noexcept;
   /// Adds this queue's counters.
   virtual void add_stats(PortStats& stats) const noexcept = 0;
-  [[nodiscard]] const GapHistogram& gaps() const noexcept { return gaps_; }
+  [[nodiscard]] GapHistogram gaps() const noexcept;
   /// After the NIC was stopped: every sent buffer back to whose it is.
   virtual void reclaim_all() noexcept = 0;
   /// Applies what Control::look() or a join changed.
@@ -117,39 +117,66 @@ class QueueEngine {
     gate_.leave();
     return false;
   }
+  /// As enter(), if that takes no call: what comes behind it needs no register saved. False says nothing: enter().
+  [[nodiscard]] bool enter_at_once() noexcept {
+    return gate_.enter_at_once() && load_shared(health_->mode) == NDD_MODE_TUNNEL;
+  }
   void leave() noexcept { gate_.leave(); }
 
-  /// What every round of service starts with: a sign of life, and a look at what changes rarely.
-  void begin_round() noexcept {
+  enum class By : std::uint8_t { kAnyone, kApplication };
+
+  /// What every round of service starts with: a sign of life.
+  /// @return false if anything needs more than a quick round: then look_around().
+  template <By kBy>
+  bool count_round() noexcept {
     const Ticks now = ticks_now();
     const Ticks gap = now - now_;
     now_ = now;
-    if (gap < microsecond_) [[likely]] {
-      ++gaps_[0];
-    } else {
-      note_gap(gap);
-    }
-    store_shared(health_->progress, ++rounds_);
-    if (now - looked_at_ >= look_every_) [[unlikely]]
-      look();
+    const std::uint64_t rounds = rounds_ + 1;
+    rounds_ = rounds;
+    ndd_health* const health = health_;
+    store_shared(health->progress, static_cast<std::uint32_t>(rounds));
+    if constexpr (kBy == By::kApplication) store_shared(health->app_progress, static_cast<std::uint32_t>(rounds));
+    const bool same_gap = gap - gap_low_ < gap_span_;
+    if (!same_gap) [[unlikely]]
+      odd_gap_ = gap;
+    return same_gap && now < quick_until_;
   }
+  /// Notes the gap, and looks at what changes rarely.
+  void look_around() noexcept {
+    if (odd_gap_ != kNoGap) note_gap();
+    if (now_ - looked_at_ >= look_every_) look();
+  }
+
+  /// After anything that they consist of has changed.
+  void settle_tx() noexcept { tx_plain_ = link_up_ && flush_interval_ == 0 && !kernel_waits_; }
+  void settle_rx(bool plain) noexcept { quick_until_ = plain ? looked_at_ + look_every_ : 0; }
 
   [[nodiscard]] virtual bool pending() const noexcept = 0;
   virtual void add_ndd_stats(ndd_stats& stats) const noexcept = 0;
+
+  static constexpr Ticks kNoGap = ~Ticks{0};
 
   // Every round.
   Gate gate_;
   ndd_health* health_;
   Ticks now_ = 0;
+  std::uint64_t rounds_ = 0;
+  Ticks gap_low_ = 0;  ///< a gap in this bucket of the histogram is the usual: see note_gap()
+  Ticks gap_span_;
+  Ticks odd_gap_ = kNoGap;  ///< one that is not
+  Ticks quick_until_ = 0;   ///< nothing is parked, held or under way: until then a round is nothing but receiving
+  bool tx_plain_ = false;   ///< what is sent goes straight to the NIC
   Ticks microsecond_;
   Ticks looked_at_ = 0;
   Ticks look_every_;
-  std::uint32_t rounds_ = 0;
   bool has_parked_ = false;
   bool holding_ = false;
   bool link_up_ = true;
-  bool merging_ = false;         ///< received frames of the kernel's
-  std::uint32_t max_frame_ = 0;  ///< octets, from the netdev's MTU
+  bool merging_ = false;  ///< received frames of the kernel's
+  bool kernel_waits_ = false;
+  std::uint32_t max_frame_ = 0;       ///< octets, from the netdev's MTU
+  std::uint32_t longest_single_ = 0;  ///< the longest frame in one buffer, in octets above the shortest
   Ticks poll_interval_;
   Ticks flush_interval_;
   Ticks next_tunnel_ = 0;
@@ -158,16 +185,18 @@ class QueueEngine {
   Steering* steering_;
   TunnelState* state_;
   TunnelQueue tunnel_;
-  GapHistogram gaps_{};
 
  private:
   [[nodiscard]] bool still_ours() noexcept;
-  void note_gap(Ticks gap) noexcept;
+  void note_gap() noexcept;
   void look() noexcept;
   [[nodiscard]] bool wait_until(Ticks deadline) noexcept;
   [[nodiscard]] bool something_for_the_application() noexcept;
 
   // Rarely.
+  GapHistogram gaps_{};      ///< up to round noted_
+  std::uint64_t noted_ = 0;  ///< all rounds since then came after a gap in gap_bucket_
+  std::size_t gap_bucket_ = 0;
   Parts parts_;
   UniqueFd interrupt_;  ///< duplicates: whoever sleeps on them must not care when the port goes
   UniqueFd event_;

@@ -47,6 +47,22 @@ class Steering {
   bool leave(const MacAddress& group) noexcept;
   [[nodiscard]] std::span<const MacAddress> groups() const noexcept { return groups_; }
 
+  /// The frames that most are: of the first EtherType, to the port's own address. Held in registers over a burst.
+  class Commonest {
+   public:
+    Commonest(std::uint16_t type, std::uint64_t mac) noexcept : type_(type), mac_(mac) {}
+    /// @param frame  kHeaderLength octets at least. False says nothing: ask classify().
+    [[nodiscard]] bool matches(const std::byte* frame) const noexcept {
+      return load<std::uint16_t>(frame + kTypeOffset) == type_ &&
+             (load<std::uint64_t>(frame) ^ mac_) << kBehindAddress == 0;
+    }
+
+   private:
+    std::uint16_t type_;
+    std::uint64_t mac_;
+  };
+  [[nodiscard]] Commonest commonest() const noexcept { return {types_[0], mac_}; }
+
   /// @param frame   from the destination address on
   /// @param length  octets of it in this piece, at least kHeaderLength
   /// Cost for a single EtherType: 8 instructions for a frame of the application's.
@@ -65,6 +81,7 @@ class Steering {
   static constexpr std::size_t kTagLength = 4;
   /// The first six octets of eight, which is also the broadcast address.
   static constexpr std::uint64_t kAddressMask = 0xffff'ffff'ffffull;
+  static constexpr unsigned kBehindAddress = 16;  ///< bits
 
   static constexpr std::uint16_t kTagTypes[] = {wire_order(0x8100), wire_order(0x88a8)};  // IEEE 802.1Q-2018 table 9-1
 
