@@ -55,7 +55,11 @@ class UddLink {
     if (spare_ != 0) [[unlikely]]
       queue_.release({frames_.data(), spare_});
     spare_ = queue_.rx(frames_);
-    for (const udd::Frame& frame : std::span(frames_.data(), spare_)) use(message_of(frame));
+    const std::uint16_t size = frame_size_;
+    for (const udd::Frame& frame : std::span(frames_.data(), spare_)) {
+      if (frame.size() >= size) [[likely]]
+        use(message_of(frame, size));
+    }
     return spare_;
   }
 
@@ -65,7 +69,7 @@ class UddLink {
     const std::size_t got = queue_.rx(frames_);
     const udd::MacAddress mac = mac_;
     for (const udd::Frame& frame : std::span(frames_.data(), got)) {
-      use(message_of(frame));
+      use(message_of(frame, frame.size()));
       std::byte* const data = frame.data().data();
       std::memmove(data, data + mac.size(), kEthernetHeader - mac.size());  // with the type: one move is less than two
       std::memcpy(data + mac.size(), mac.data(), mac.size());
@@ -81,9 +85,9 @@ class UddLink {
   [[nodiscard]] std::string why_dead() const { return port_.lost_reason(); }
 
  private:
-  // Runt messages are padded by the wire to 46 octets; what counts is what was sent.
-  std::span<std::byte> message_of(const udd::Frame& frame) const noexcept {
-    return {frame.data().data() + kEthernetHeader, std::min<std::size_t>(frame.size(), frame_size_) - kEthernetHeader};
+  // `size` octets with the header: on the wire a runt is padded to 60.
+  static std::span<std::byte> message_of(const udd::Frame& frame, std::uint16_t size) noexcept {
+    return {frame.data().data() + kEthernetHeader, size - kEthernetHeader};
   }
 
   using Header = std::array<std::byte, kEthernetHeader>;
