@@ -192,7 +192,7 @@ class Engine final : public QueueEngine {
   [[gnu::noinline]] std::size_t rx_rest(std::span<Frame> out, std::size_t count) noexcept {
     if (out.empty()) return finish_rx(receive_behind(out));
     bool more = true;
-    if (queue_->rx_go_on()) {
+    while (more && count < out.size() && queue_->rx_go_on()) {
       const auto burst = receive_quickly(out.subspan(count));
       count += burst.count;
       more = burst.more;
