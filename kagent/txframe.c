@@ -23,6 +23,9 @@
 #define KAGENT_TX_HEAD		128
 #define KAGENT_TX_HEAD_PAYLOAD	4
 
+/* The shortest segment that all NICs can do: the 82574's has 17 octets. */
+#define KAGENT_TX_SEGMENT	17
+
 /* Frames up to this are summed while they are copied, although the NIC could: some
  * hundred instructions, against one more descriptor for process and NIC.
  */
@@ -382,7 +385,8 @@ struct sk_buff *kagent_tx_fit(struct net_device *dev, struct sk_buff *skb)
  * @dev: ndd0
  * @features: on offer
  *
- * In tunnel mode: NICs have eight bits for where headers end and sums go.
+ * In tunnel mode: NICs have eight bits for where headers end and sums go, and
+ * want segments of some size.
  *
  * Return: features for this frame
  */
@@ -396,7 +400,8 @@ netdev_features_t kagent_tx_features_check(struct sk_buff *skb,
 		    VLAN_HLEN > U8_MAX)
 			features &= ~(NETIF_F_CSUM_MASK | NETIF_F_GSO_MASK);
 		if (skb_is_gso_tcp(skb) &&
-		    skb_tcp_all_headers(skb) + VLAN_HLEN > U8_MAX)
+		    (skb_tcp_all_headers(skb) + VLAN_HLEN > U8_MAX ||
+		     skb_shinfo(skb)->gso_size < KAGENT_TX_SEGMENT))
 			features &= ~NETIF_F_GSO_MASK;
 	}
 	return vlan_features_check(skb, features);

@@ -52,7 +52,7 @@ struct NicStats {
 };
 
 /// What a NIC does for the kernel, which does by itself what none is told of here. Of frames to send all headers
-/// concerned lie in the first 255 octets.
+/// concerned lie in the first 255 octets, and segments have 17 octets at least.
 struct NicOffloads {
   bool window = false;       ///< sends from anywhere it can read: a piece need not be in the pool, nor in one page
   bool tx_checksum = false;  ///< TxOffload::Kind::kChecksum, whatever the protocol

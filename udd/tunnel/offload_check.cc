@@ -7,7 +7,7 @@
 namespace udd {
 namespace {
 
-constexpr std::size_t kPlacesEnd = std::numeric_limits<std::uint8_t>::max();  // see TxOffload, NicOffloads
+constexpr std::size_t kLastPlace = std::numeric_limits<std::uint8_t>::max();  // see TxOffload, NicOffloads
 constexpr std::size_t kSumSize = 2;
 /// 82574 datasheet §7.2.10: no less; the kernel's own least is 48 (TCP_MIN_MSS).
 constexpr std::uint16_t kSegmentMin = 17;
@@ -78,7 +78,7 @@ bool good_segments(const ndd_desc& first, std::span<const std::byte> head, std::
   constexpr unsigned kLengthShift = 4;
   const std::size_t tcp_header = (octet(head, tcp + kTcpLengthAt) >> kLengthShift) * kWord;
   if (tcp_header < kTcpHeader || first.hdr_len != tcp + tcp_header || first.hdr_len > head.size() ||
-      first.hdr_len > kPlacesEnd || first.hdr_len >= length || first.gso_size < kSegmentMin) {
+      first.hdr_len > kLastPlace || first.hdr_len >= length || first.gso_size < kSegmentMin) {
     return false;
   }
   offload.kind = v4 ? TxOffload::Kind::kTcp4 : TxOffload::Kind::kTcp6;
@@ -98,7 +98,7 @@ std::optional<TxOffload> check_offload(const ndd_desc& first, std::span<const st
   }
   const std::size_t sum_to = std::size_t{first.csum_start} + first.csum_offset;
   if ((features & NDD_F_TX_CSUM) == 0 || first.csum_start < NDD_FRAME_MIN || sum_to + kSumSize > head.size() ||
-      sum_to >= kPlacesEnd) {
+      sum_to > kLastPlace) {
     return std::nullopt;
   }
   TxOffload offload{.kind = TxOffload::Kind::kChecksum,

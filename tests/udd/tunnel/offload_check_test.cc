@@ -162,9 +162,9 @@ TEST(OffloadCheck, PlacesHaveEightBits) {
   ndd_desc desc{};
   desc.flags = NDD_DESC_FIRST | NDD_DESC_NEEDS_CSUM;
   desc.csum_start = 200;
-  desc.csum_offset = 54;
-  EXPECT_TRUE(check_offload(desc, frame, 1000, kAll));
   desc.csum_offset = 55;
+  EXPECT_TRUE(check_offload(desc, frame, 1000, kAll));
+  desc.csum_offset = 56;
   EXPECT_FALSE(check_offload(desc, frame, 1000, kAll));
 }
 
