@@ -21,7 +21,7 @@ class E1000Rig {
   using Queue = E1000Queue;
   static constexpr E1000Queue::Slots kSlots{};  // those that the registry gives it
   static constexpr std::uint32_t kBuffers = 2048;
-  static constexpr std::uint32_t kKernelBuffers = 64;
+  static constexpr std::uint32_t kKernelBuffers = 128;
   static constexpr bool kHasFaults = false;
 
   E1000Rig() {
