@@ -3,6 +3,7 @@
 // Port(bdf, needs, buffers, kernel_buffers) with device(), map(), geometry(view), sizes().
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -23,6 +24,7 @@ class E1000Rig {
   static constexpr std::uint32_t kBuffers = 2048;
   static constexpr std::uint32_t kKernelBuffers = 128;
   static constexpr bool kHasFaults = false;
+  static constexpr std::uint8_t kLastFlags = 0;  // QEMU's (10.0); the 82574 keeps PSH and FIN in the last segment
 
   E1000Rig() {
     // The lab's NICs 0 and 1, back to back (tests/lab/README.md).

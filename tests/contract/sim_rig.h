@@ -2,9 +2,11 @@
 // The contract suite's two ports as simulated NICs; every fault can be made.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 
+#include "tests/fake/ip_frame.h"
 #include "tests/fake/port_memory.h"
 #include "udd/mem/pool.h"
 #include "udd/nic/sim/sim_nic.h"
@@ -18,6 +20,7 @@ class SimRig {
   static constexpr std::uint32_t kBuffers = 512;
   static constexpr std::uint32_t kKernelBuffers = 32;
   static constexpr bool kHasFaults = true;
+  static constexpr std::uint8_t kLastFlags = fake::IpFrame::kPushAndFin;
 
   SimRig() {
     for (unsigned end = 0; end < 2; ++end) make_end(end, false);
