@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # An application is killed at entry and exit of every system call of take, and at random moments after; each time the
-# port is back and pings. ROUNDS and CYCLES: how often.
+# port is back and pings. ROUNDS: how often.
 . /lab/vm.sh
 ROUNDS=${ROUNDS:-20}
-CYCLES=${CYCLES:-0}
 SEED=${SEED:-20}
 EVERY=${EVERY:-4}
 RANDOM=$SEED
@@ -49,36 +48,5 @@ for ((i = 0; i < ROUNDS; i++)); do
 done
 step "seed $SEED: $i rounds, back each time"
 check [ $i = "$ROUNDS" ]
-check wait_for 5 nothing_live
-case_end
-
-[ "$CYCLES" = 0 ] && exit
-
-# memory that nobody has: free, in the lists of single CPUs, and what the kernel gives back when asked
-free_kb() {
-	echo 3 >/proc/sys/vm/drop_caches
-	awk '/^MemFree:/ { kb += $2 } /^ +count:/ { kb += 4 * $2 } END { print kb }' /proc/meminfo /proc/zoneinfo
-}
-
-one_cycle() {
-	took ./ends serve
-	kill -9 $app
-	returned "cycle $1"
-}
-
-case_begin memory_is_flat 3600
-for ((i = 0; i < 20; i++)); do one_cycle "warm-up $i" || break; done
-sleep 2
-before=$(free_kb)
-for ((i = 0; i < CYCLES; i++)); do
-	one_cycle $i || break
-	[ $((i % 50)) = 49 ] && step "after $((i + 1)) cycles: $(free_kb) kB free"
-done
-sleep 2
-after=$(free_kb)
-step "$i cycles: $before kB free before, $after kB after: $(((before - after) * 1000 / i / 4)) pages per 1000 cycles"
-check [ $i = "$CYCLES" ]
-# less than one page a cycle, both ways: what else lives in the guest moves by more than nothing
-check [ $(((before - after) / 4)) -lt "$CYCLES" ]
 check wait_for 5 nothing_live
 case_end

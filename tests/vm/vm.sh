@@ -21,7 +21,7 @@ start_app() {
 	"$@" >$APP_OUT 2>&1 </dev/null &
 	app=$!
 	disown $app
-	wait_for 15 grep -qE "$word" $APP_OUT || { cat $APP_OUT; fail "no '$word' from $*: $(tail -n 1 $APP_OUT)"; }
+	wait_for "${APP_WITHIN:-15}" grep -qE "$word" $APP_OUT || { cat $APP_OUT; fail "no '$word' from $*: $(tail -n 1 $APP_OUT)"; }
 }
 
 took() { start_app 'took' "$@"; }
@@ -50,3 +50,9 @@ far_stat() { far ethtool -S eth1 | awk -v name="$1:" '$1 == name { print $2 }'; 
 
 live() { (cd /sys/module/kagent/parameters && cat live_sessions live_pages live_skbs) | tr '\n' ' '; }
 nothing_live() { [ "$(live)" = "0 0 0 " ]; }
+
+# memory that nobody has: free, in the lists of single CPUs, and what the kernel gives back when asked
+free_kb() {
+	echo 3 >/proc/sys/vm/drop_caches
+	awk '/^MemFree:/ { kb += $2 } /^ +count:/ { kb += 4 * $2 } END { print kb }' /proc/meminfo /proc/zoneinfo
+}
