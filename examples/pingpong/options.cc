@@ -88,6 +88,7 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
   client->add_option("--warm-up", options.warm_up, "pairs before the measured part");
   add_time(*client, "--duration", options.duration, "end after this time (at a signal)");
   client->add_option("--rate", options.rate, "pairs a second (0: as fast as it goes)");
+  add_time(*client, "--loss-timeout", options.loss_timeout, "give messages up as lost after so long (500ms)");
   client->add_flag_callback(
       "--no-latency", [&options] { options.latency = false; }, "leave the clock alone");
   add_time(*client, "--progress", options.progress, "print the rate this often");

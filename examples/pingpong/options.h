@@ -33,6 +33,7 @@ struct Options {
   std::uint64_t warm_up = 0;  ///< pairs before the measured part
   std::chrono::microseconds duration{0};
   std::uint64_t rate = 0;  ///< pairs/s; 0: as fast as it goes
+  std::chrono::microseconds loss_timeout{std::chrono::milliseconds{500}};
   bool blocking = false;
   bool latency = true;
   bool check_all = false;  ///< every octet, not just the counter

@@ -28,7 +28,7 @@ struct PortCosts {
 struct Result {
   std::uint64_t sent = 0;
   std::uint64_t received = 0;
-  std::uint64_t lost = 0;          ///< given up after kLossTimeout
+  std::uint64_t lost = 0;          ///< given up after --loss-timeout
   std::uint64_t out_of_order = 0;  ///< also counts duplicates
   std::uint64_t damaged = 0;       ///< --check-all
   std::chrono::nanoseconds time{0};
@@ -40,7 +40,6 @@ struct Result {
 using Progress = std::function<void(std::uint64_t, std::chrono::nanoseconds)>;
 
 using Clock = std::chrono::steady_clock;
-inline constexpr std::chrono::milliseconds kLossTimeout{500};
 inline constexpr std::chrono::milliseconds kWait{100};  // how soon a signal is noticed
 
 inline std::uint64_t now_ns() noexcept { return static_cast<std::uint64_t>(Clock::now().time_since_epoch().count()); }
@@ -172,7 +171,7 @@ class Client {
     if (result_.received != seen_received_) {  // since the last look, which may be many rounds ago
       seen_received_ = result_.received;
       last_reply_ = now;
-    } else if (outstanding_ != 0 && now - last_reply_ > kLossTimeout) {
+    } else if (outstanding_ != 0 && now - last_reply_ > options_.loss_timeout) {
       result_.lost += outstanding_;
       outstanding_ = 0;
       expected_ = next_;
