@@ -19,14 +19,14 @@ import tempfile
 from pathlib import Path
 
 # Host programs that every guest has; what is not installed here is left out of the guest as well.
-TOOLS = """bash ip tc bridge ethtool tcpdump iperf3 ping arping socat strace ss nstat sysctl kmod env date timeout sleep stat
+TOOLS = """bash ip tc bridge ethtool tcpdump iperf3 ping arping socat strace ss nft nstat sysctl kmod env date timeout sleep stat
 ps pgrep pkill dd nproc taskset setpriv prlimit unshare nsenter stdbuf mount umount lspci systemd-udevd udevadm getcap setcap""".split()
 
 # Modules that a guest can load (with all they depend on); modprobe finds them as on an installed system.
 MODULES = """e1000 e1000e igb igbvf ixgbe virtio_net virtio_pci vmxnet3 8139cp 8139too e100 tulip vfio vfio_iommu_type1 vfio_pci
 vfio_pci_core veth bridge br_netfilter 8021q macvlan macvtap ipvlan dummy tun vxlan bonding team ifb net_failover af_packet
 af_packet_diag inet_diag tcp_diag udp_diag sch_fq sch_fq_codel sch_netem sch_ingress sch_tbf sch_htb sch_prio sch_mqprio
-cls_u32 cls_flower cls_matchall cls_bpf act_mirred act_gact act_pedit act_police nf_tables nf_conntrack ip_tables
+cls_u32 cls_flower cls_matchall cls_bpf act_mirred act_gact act_pedit act_police nf_tables nft_chain_nat nft_nat nft_masq nf_conntrack ip_tables
 iptable_filter ip6_tables ip6table_filter tls pktgen vhost_net ptp configfs xfrm_user esp4 ah4 netconsole crc32c_generic
 crc32c_intel crct10dif_pclmul ipv6 softdog""".split()
 
