@@ -27,82 +27,24 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "tests/tools/stream.h"
 #include "udd/base/unique_fd.h"
 
 namespace {
 
+using stream::fail;
+using stream::generic;
+using stream::octet_at;
+using stream::read_all;
+using stream::Stream;
+using stream::Verdict;
+using stream::write_all;
 using Clock = std::chrono::steady_clock;
 std::atomic<bool> stop_requested{false};
-
-[[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
-
-// ---- the stream: octet `position` and a running hash (FNV-1a) over all octets so far ----
-
-std::uint8_t octet_at(std::uint64_t position) noexcept {
-  std::uint64_t word = position / 8 * 0x9E3779B97F4A7C15u;
-  word ^= word >> 29;
-  return static_cast<std::uint8_t>(word >> (position % 8 * 8));
-}
-
-struct Stream {
-  std::uint64_t octets = 0;
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  std::uint64_t wrong = 0;
-
-  void add(std::uint8_t octet) noexcept {
-    hash = (hash ^ octet) * 0x100000001b3u;
-    ++octets;
-  }
-  void fill(std::span<std::uint8_t> out) const noexcept {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = octet_at(octets + i);
-  }
-  void add_all(std::span<const std::uint8_t> data) noexcept {
-    for (const std::uint8_t octet : data) {
-      if (octet != octet_at(octets)) ++wrong;
-      add(octet);
-    }
-  }
-};
-
-/// What the receiving end tells the sending one when the stream has ended.
-struct Verdict {
-  std::uint64_t octets, hash, wrong;
-};
-
-// ---- sockets ----
-
-void write_all(int fd, const void* data, std::size_t size) {
-  const auto* at = static_cast<const std::uint8_t*>(data);
-  while (size > 0) {
-    const ssize_t n = ::send(fd, at, size, MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) fail("send");
-    at += n;
-    size -= static_cast<std::size_t>(n);
-  }
-}
-
-void read_all(int fd, void* data, std::size_t size) {
-  auto* at = static_cast<std::uint8_t*>(data);
-  while (size > 0) {
-    const ssize_t n = ::recv(fd, at, size, 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail("receive");
-    if (n == 0) throw std::runtime_error("the peer ended the connection early");
-    at += n;
-    size -= static_cast<std::size_t>(n);
-  }
-}
-
-template <typename Address>
-sockaddr* generic(Address* address) noexcept {
-  return static_cast<sockaddr*>(static_cast<void*>(address));
-}
 
 sockaddr_in internet(const std::string& host, std::uint16_t port) {
   sockaddr_in address{};
@@ -235,7 +177,7 @@ void serve_one(udd::UniqueFd fd) try {
   Stall stall;
   if (request.kind == 'S') {
     receive_stream(fd.get(), {}, stream, stall);
-    const Verdict verdict{stream.octets, stream.hash, stream.wrong};
+    const Verdict verdict = Verdict::of(stream);
     write_all(fd.get(), &verdict, sizeof verdict);
   } else if (request.kind == 'R') {
     Limits limits{.octets_per_s = request.octets_per_s};
@@ -299,8 +241,7 @@ int send_to(const std::string& host, std::uint16_t port, const Limits& limits) {
   ::shutdown(fd.get(), SHUT_WR);
   Verdict verdict{};
   read_all(fd.get(), &verdict, sizeof verdict);
-  return report("send", stream, verdict.octets == stream.octets && verdict.hash == stream.hash && verdict.wrong == 0,
-                stall);
+  return report("send", stream, verdict.good_for(stream), stall);
 }
 
 int receive_from(const std::string& host, std::uint16_t port, const Limits& limits, bool spliced) {
