@@ -58,7 +58,7 @@ class Tree:
         if package.endswith("..."):
             return package.strip("./") in self.folders | {""}
         build = f"{package}/BUILD.bazel".lstrip("/")
-        name = re.sub(r"_6_\d+$", "", name or package.rpartition("/")[2])
+        name = re.sub(r"_(6_\d+|debug)$", "", name or package.rpartition("/")[2])
         return build in self.files and (name == "all" or f'"{name}"' in self.text(build))
 
     def parameter(self, module, name):

@@ -15,7 +15,9 @@ REPORTS = re.compile("|".join([
     r"hard LOCKUP", r"rcu.*(?:stall|starved)", r"blocked for more than \d+ seconds", r"Bad page (?:state|map)", r"UBSAN:",
     r"page allocation failure", r"unregister_netdevice: waiting", r"possible (?:circular|recursive) locking",
     r"inconsistent lock state", r"suspicious RCU usage", r"bad unlock balance", r"held lock freed", r"invalid wait context",
-    r"refcount_t:", r"DMAR:.*(?:fault|\[(?:DMA|INTR))", r"K[AC]SAN:|KFENCE:", r"kmemleak: \d+ new suspected",
+    r"refcount_t:", r"DMAR:.*(?:fault|\[(?:DMA|INTR))", r"K[AC]SAN:|KFENCE:",
+    r"kmemleak: (?:\d+ new suspected|Cannot allocate|Kernel memory leak detector disabled)", r"ODEBUG: (?!selftest|\d+ of)",
+    r"DMA-API: (?!preallocated|debugging enabled|dma_debug_entry pool grown)", r"trying to register non-static key", r"ref_tracker: ",
     r"Kernel panic", r"NETDEV WATCHDOG", r"nobody cared", r"double fault", r"Unable to handle kernel", r"NULL pointer dereference",
     r"corrupted stack", r"list_(?:add|del) corruption",
 ]))

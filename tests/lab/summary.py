@@ -13,7 +13,8 @@ from collections import Counter
 from urllib.parse import unquote, urlparse
 from xml.etree import ElementTree
 
-KERNELS = ("6.1", "6.12")
+# what a run of everything must have reached, by its --config
+KERNELS = {"": ("6.1", "6.12"), "--config=debug_kernel": ("debug",), "--config=full": ("6.1", "6.12", "debug")}
 
 
 def events(path):
@@ -51,7 +52,7 @@ def main():
                 cases = []
             for suite, name, what, reason in cases:
                 found[what] += 1
-                kernel = re.search(r"\[(6\.\d+)\]$", suite or "")
+                kernel = re.search(r"\[(6\.\d+|debug)\]$", suite or "")
                 if kernel and what != "skipped":
                     guests[kernel.group(1)] += 1
                 if what == "skipped":
@@ -73,7 +74,8 @@ def main():
     for line in failures:
         print(f"FAILED {line}")
     everything = any(a.endswith("//...") for a in args) and not any(re.match(r"--config=.san", a) for a in args)
-    for kernel in KERNELS if everything else ():
+    config = next((a for a in args if a in KERNELS), "")
+    for kernel in KERNELS[config] if everything else ():
         if not guests[kernel]:
             print(f"FAILED no guest case ran on kernel {kernel}")
             count["failed"] += 1

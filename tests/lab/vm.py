@@ -25,12 +25,14 @@ import report  # noqa: E402
 
 GUEST = Path(__file__).resolve().parent / "guest"
 INIT_LIMIT = 150  # seconds from power-on to the first LAB line, on a loaded host; a boot takes 5 to 10
+# The debug kernel takes SLOW times as long for most things, and a good part of the memory for its own books.
+DEBUG_KERNEL, SLOW, MEM_FACTOR = "debug", 4, 2
 
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arg = parser.add_argument
-    arg("--kernel", default="6.12", help="6.1 or 6.12")
+    arg("--kernel", default="6.12", help="6.1, 6.12 or debug")
     arg("--kernel-root", help="directory with boot/vmlinuz-* and lib/modules/* (default: as bazelw unpacked it)")
     arg("--base", help="base archive made by initrd.py (default: built once and kept in the cache)")
     arg("--nic", action="append", default=[], help="QEMU device, in pairs back to back; more properties after a comma")
@@ -40,9 +42,9 @@ def parse_args():
     arg("--iommu", default="on", choices=["on", "off", "pt"])
     arg("--append", default="", help="more kernel command line")
     arg("--smp", type=int, default=2)
-    arg("--mem", type=int, default=1024, help="MiB")
-    arg("--time-limit", type=int, default=600, help="seconds for the whole run")
-    arg("--case-limit", type=int, default=120, help="seconds for one case")
+    arg("--mem", type=int, default=1024, help=f"MiB; times {MEM_FACTOR} for the debug kernel")
+    arg("--time-limit", type=int, default=600, help=f"seconds for the whole run; times {SLOW} for the debug kernel")
+    arg("--case-limit", type=int, default=120, help="seconds for one case; likewise")
     arg("--module", action="append", default=[], help="module to put beside the kernel's and load")
     arg("--add-module", action="append", default=[], help="module to put beside the kernel's, not loaded")
     arg("--no-coldplug", action="store_true", help="load no driver for the devices there are")
@@ -66,6 +68,10 @@ def parse_args():
     arg("--show", action="store_true", help="show what the programs print while they run, without the kernel's log")
     args = parser.parse_args()
     args.icount = args.icount or bool(args.count)
+    args.debug = args.kernel == DEBUG_KERNEL
+    args.slow = SLOW if args.debug else 1
+    args.time_limit *= args.slow
+    args.mem *= MEM_FACTOR if args.debug else 1
     return args
 
 
@@ -78,9 +84,10 @@ def find_kernel(args):
     root = Path(args.kernel_root) if args.kernel_root else cache() / "kernels" / args.kernel
     for image in sorted(root.glob("boot/vmlinuz-*")):
         version = image.name.removeprefix("vmlinuz-")
-        if re.match(re.escape(args.kernel) + r"[.\-]", version):
+        if re.match(re.escape(args.kernel) + r"[.\-]", version) or version.endswith(f"-{args.kernel}"):
             return root, version
-    sys.exit(f"vm.py: no vmlinuz-{args.kernel}* in {root}/boot; run ./bazelw once, or give --kernel-root")
+    sys.exit(f"vm.py: no vmlinuz-{args.kernel}* in {root}/boot; run ./bazelw once "
+             "(for debug: ./bazelw test --config=debug_kernel …), or give --kernel-root")
 
 
 def base_archive(args, root, version):
@@ -106,7 +113,7 @@ def build_overlay(args, version, base, out):
     """The second archive: init, guest library, modules under test, programs and the plan that init follows."""
     image = initrd.Image(known=initrd.base_paths(base))
     image.file(GUEST / "init", "init")
-    for name in ("case.sh", "run-program"):
+    for name in ("case.sh", "run-program", "kernel_checks.sh"):
         image.file(GUEST / name, f"lab/{name}")
     for path in args.module + args.add_module:
         data = initrd.read_module(path)
@@ -126,6 +133,8 @@ def build_overlay(args, version, base, out):
         "lab_extra_modules": "1" if args.module or args.add_module else "",
         "lab_coldplug": "" if args.no_coldplug else "1",
         "lab_case_limit": str(args.case_limit),
+        "lab_slow": str(args.slow),
+        "lab_debug": "1" if args.debug else "",
         "lab_shell": "1" if args.shell else "",
     }
     image.put("lab/plan", "".join(f"export {k}={shlex.quote(v)}\n" for k, v in plan.items()))
@@ -178,7 +187,9 @@ def qemu_command(args, kernel, archive, work):
     for plugin in plugins:
         command += ["-plugin", plugin]
     iommu = {"on": "intel_iommu=on", "pt": "intel_iommu=on iommu=pt", "off": "intel_iommu=off"}[args.iommu]
-    command += ["-append", f"console=ttyS0 loglevel=5 panic=-1 printk.devkmsg=on no_timer_check {iommu} {args.append}"]
+    append = f"console=ttyS0 loglevel=5 panic=-1 printk.devkmsg=on no_timer_check {iommu} {args.append}"
+    # every report, not only the first
+    command += ["-append", append + (" kasan_multi_shot" if args.debug else "")]
     return command + args.qemu_arg
 
 
@@ -250,8 +261,8 @@ def boot(args, command, work):
                     break
             elif now - start > args.time_limit:
                 ended = f"time limit of {args.time_limit} s"
-            elif now - start > INIT_LIMIT and not seen_init.is_set():
-                ended = f"no init within {INIT_LIMIT} s"
+            elif now - start > INIT_LIMIT * args.slow and not seen_init.is_set():
+                ended = f"no init within {INIT_LIMIT * args.slow} s"
         if qemu.poll() is None:
             qemu.kill()
         aborted = qemu.wait() == -signal.SIGABRT

@@ -9,11 +9,11 @@
         nics = ["e1000e", "e1000e"],
     )
 
-makes direct_mode_6_1 and direct_mode_6_12. What the options mean stands in README.md; the cases' API in guest/case.sh.
+makes direct_mode_6_1 and direct_mode_6_12, and direct_mode_debug if there is a debug kernel. What the options mean stands in README.md; the cases' API in guest/case.sh.
 """
 
 load("//third_party/generated:kernels.bzl", "KERNELS", "TOOLS")
-load("//third_party/linux:kernel_module.bzl", "KernelModuleInfo", "suffixed")
+load("//third_party/linux:kernel_module.bzl", "KernelModuleInfo", "kernel_tags", "suffixed")
 
 def _lab_base_impl(ctx):
     kernel = KERNELS[ctx.attr.kernel]
@@ -35,7 +35,7 @@ def _lab_base_impl(ctx):
     )
     return [DefaultInfo(files = depset([out]))]
 
-lab_base = rule(
+_lab_base = rule(
     doc = "The part of a guest's file system that is the same in every run of a kernel.",
     implementation = _lab_base_impl,
     attrs = {
@@ -43,6 +43,15 @@ lab_base = rule(
         "_initrd": attr.label(default = "//tests/lab:initrd.py", allow_single_file = True),
     },
 )
+
+def lab_bases(name):
+    """A base for every kernel there is: NAME_6_1, …"""
+    for kernel in KERNELS:
+        _lab_base(
+            name = suffixed(":" + name, kernel)[1:],
+            kernel = kernel,
+            tags = kernel_tags(kernel),
+        )
 
 def _quote(text):
     return "'" + text.replace("'", "'\\''") + "'"
@@ -155,7 +164,7 @@ _vm_shell = rule(implementation = _shell_impl, attrs = _ATTRS, executable = True
 def _per_kernel(kernel, modules, add_modules):
     return dict(
         kernel = kernel,
-        base = "//tests/lab:base_" + kernel.replace(".", "_"),
+        base = suffixed("//tests/lab:base", kernel),
         modules = [suffixed(m, kernel) for m in modules],
         add_modules = [suffixed(m, kernel) for m in add_modules],
     )
@@ -168,40 +177,47 @@ def vm_test(
         add_modules = [],
         nics = ["e1000e", "e1000e"],
         busy = True,
+        debug_kernel = True,
         tags = [],
         **kwargs):
     """Tests in a guest, one target per kernel and a test_suite.
 
     Args:
       name: base name
-      kernels: which kernels to run on
+      kernels: which of Debian's kernels to run on
       full_kernels: those of them that only the long tier runs on
       modules: base labels of modules to load
       add_modules: base labels of modules that cases load themselves
       nics: QEMU devices, back to back in pairs
       busy: its guest keeps both CPUs busy, or measures time: no other guest runs beside it
+      debug_kernel: on the debug kernel as well, where there is one; figures (count, tag "bench") never are
       tags: "full" puts it in the long tier
       **kwargs: topology, link, iommu, append, smp, mem, time_limit, case_limit, programs, data, expect, arguments, visibility
     """
+    figures = kwargs.get("count", False) or "bench" in tags
+    if debug_kernel and not figures:
+        kernels = kernels + [k for k in KERNELS if k == "debug"]
     for kernel in kernels:
         _vm_test(
             name = suffixed(":" + name, kernel)[1:],
             nics = nics,
             # the lab has its own, better time limits than bazel
-            tags = tags + ["cpu:2" if busy else "cpu:1", "vm"] + (["full"] if kernel in full_kernels else []),
+            tags = tags + ["cpu:2" if busy else "cpu:1", "vm"] + (["full"] if kernel in full_kernels else []) + kernel_tags(kernel),
             timeout = "eternal",
             **dict(kwargs, **_per_kernel(kernel, modules, add_modules))
         )
-    native.test_suite(
-        name = name,
-        tests = [suffixed(":" + name, kernel) for kernel in kernels],
-        # so that `:name` alone names the long tier's as well
-        tags = ["manual"],
-    )
+    if kernels:  # an empty suite would mean all tests of the package
+        native.test_suite(
+            name = name,
+            tests = [suffixed(":" + name, kernel) for kernel in kernels],
+            # so that `:name` alone names the long tier's as well
+            tags = ["manual"],
+        )
 
 def vm_shell(name, kernel = "6.12", modules = [], add_modules = [], nics = ["e1000e", "e1000e"], **kwargs):
-    """`bazel run` of it gives a shell in a guest."""
-    _vm_shell(name = name, nics = nics, **dict(kwargs, **_per_kernel(kernel, modules, add_modules)))
+    """`bazel run` of it gives a shell in a guest; there is none for a kernel that isn't there."""
+    if kernel in KERNELS:
+        _vm_shell(name = name, nics = nics, tags = kernel_tags(kernel), **dict(kwargs, **_per_kernel(kernel, modules, add_modules)))
 
 def vm_run(name, kernel = "6.12", modules = [], add_modules = [], nics = ["e1000e", "e1000e"], **kwargs):
     """`bazel run` of it runs the programs in a guest and shows what they print; the exit status is the cases'."""

@@ -8,7 +8,7 @@
         deps = ["//kagent:kagent"],         # modules whose exported symbols this one uses
     )
 
-makes :nddcore_6_1 and :nddcore_6_12, each providing nddcore.ko. The Kbuild file sees its own package at $(src) and the
+makes :nddcore_6_1 and :nddcore_6_12, each providing nddcore.ko, and :nddcore_debug if there is a debug kernel. The Kbuild file sees its own package at $(src) and the
 tree at $(src)/..; for what differs between kernels it runs probes of its own against $(srctree) (a version number lies).
 W=1 is on and warnings are errors. The kernel's version, hash and headers come from third_party/generated, so that a module
 is rebuilt when they change and never meets another kernel; the vermagic is compared besides.
@@ -26,6 +26,10 @@ def suffixed(label, kernel):
     if ":" not in label:
         label = label + ":" + label.split("/")[-1]
     return label + "_" + kernel.replace(".", "_")
+
+def kernel_tags(kernel):
+    """Tags of all that is for one kernel; .bazelrc leaves out what is for the debug kernel unless a run asks for it."""
+    return ["debug_kernel"] if kernel == "debug" else []
 
 def _kernel_module_impl(ctx):
     kernel = KERNELS[ctx.attr.kernel]
@@ -105,7 +109,7 @@ _kernel_module = rule(
     },
 )
 
-def kernel_modules(name, srcs, hdrs = [], deps = [], copts = [], module = None, **kwargs):
+def kernel_modules(name, srcs, hdrs = [], deps = [], copts = [], module = None, tags = [], **kwargs):
     """One module for every kernel there is.
 
     Args:
@@ -115,7 +119,8 @@ def kernel_modules(name, srcs, hdrs = [], deps = [], copts = [], module = None, 
       deps: base labels of modules whose symbols are used
       copts: further options for the compiler
       module: name of the .ko
-      **kwargs: visibility, tags, …
+      tags: of every target
+      **kwargs: visibility, …
     """
     for kernel in KERNELS:
         _kernel_module(
@@ -126,5 +131,6 @@ def kernel_modules(name, srcs, hdrs = [], deps = [], copts = [], module = None, 
             hdrs = hdrs,
             deps = [suffixed(d, kernel) for d in deps],
             copts = copts,
+            tags = tags + kernel_tags(kernel),
             **kwargs
         )

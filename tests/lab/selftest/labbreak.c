@@ -4,13 +4,20 @@
  * echo KIND >/sys/module/labbreak/parameters/now
  */
 #include <linux/delay.h>
+#include <linux/dma-mapping.h>
 #include <linux/gfp.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/mutex.h>
 #include <linux/netdevice.h>
+#include <linux/pci.h>
 #include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/timer.h>
 #include <net/net_namespace.h>
 
 static void spin(unsigned int seconds)
@@ -99,6 +106,89 @@ static void labbreak_panic(void)
 	panic("labbreak");
 }
 
+/* What follows is seen by the debug kernel alone, each by another check. */
+
+static char *volatile freed;
+
+static void labbreak_use_after_free(void)
+{
+	freed = kmalloc(64, GFP_KERNEL);
+	kfree(freed);
+	/* read through the volatile pointer: or the compiler sees it, too */
+	READ_ONCE(*freed);
+}
+
+static void labbreak_leak(void)
+{
+	int n;
+
+	/* several: one may live on in a register's old value */
+	for (n = 0; n < 8; n++)
+		freed = kmalloc(200, GFP_KERNEL);
+	freed = NULL;
+}
+
+static DEFINE_SPINLOCK(spinlock);
+
+static void labbreak_sleep(void)
+{
+	spin_lock(&spinlock);
+	might_sleep();
+	spin_unlock(&spinlock);
+}
+
+static DEFINE_MUTEX(mutex_a);
+static DEFINE_MUTEX(mutex_b);
+
+static void labbreak_circular(void)
+{
+	mutex_lock(&mutex_a);
+	mutex_lock(&mutex_b);
+	mutex_unlock(&mutex_b);
+	mutex_unlock(&mutex_a);
+	mutex_lock(&mutex_b);
+	mutex_lock(&mutex_a);
+	mutex_unlock(&mutex_a);
+	mutex_unlock(&mutex_b);
+}
+
+static void __rcu *pointer;
+
+static void labbreak_rcu(void)
+{
+	rcu_dereference(pointer);
+}
+
+static void labbreak_timed(struct timer_list *timer)
+{
+}
+
+static void labbreak_free_timer(void)
+{
+	struct timer_list *timer = kmalloc(sizeof(*timer), GFP_KERNEL);
+
+	if (!timer)
+		return;
+	timer_setup(timer, labbreak_timed, 0);
+	mod_timer(timer, jiffies + 60 * HZ);
+	kfree(timer);
+}
+
+/* The first NIC's driver would have asked whether the mapping failed. */
+static void labbreak_dma(void)
+{
+	struct pci_dev *pdev = pci_get_domain_bus_and_slot(0, 0, PCI_DEVFN(3, 0));
+	void *buffer = kmalloc(64, GFP_KERNEL);
+	dma_addr_t address;
+
+	if (pdev && buffer) {
+		address = dma_map_single(&pdev->dev, buffer, 64, DMA_TO_DEVICE);
+		dma_unmap_single(&pdev->dev, address, 64, DMA_TO_DEVICE);
+	}
+	kfree(buffer);
+	pci_dev_put(pdev);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -108,7 +198,11 @@ static const struct {
 	{ "lockup", labbreak_lockup },	   { "hung", labbreak_hung },
 	{ "refcount", labbreak_refcount }, { "alloc", labbreak_alloc },
 	{ "hold", labbreak_hold },	   { "release", labbreak_release },
-	{ "panic", labbreak_panic },
+	{ "panic", labbreak_panic },	   { "leak", labbreak_leak },
+	{ "sleep", labbreak_sleep },	   { "circular", labbreak_circular },
+	{ "rcu", labbreak_rcu },	   { "dma", labbreak_dma },
+	{ "use_after_free", labbreak_use_after_free },
+	{ "free_timer", labbreak_free_timer },
 };
 
 static int labbreak_set(const char *value, const struct kernel_param *kp)

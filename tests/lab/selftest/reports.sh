@@ -1,16 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Every case here breaks something and must be reported as failed, except those named fine_*; selftest/BUILD.bazel says how.
-. /lab/case.sh
-now=/sys/module/labbreak/parameters/now
+. /lab/break.sh
 
-# broken NAME KIND: cause it in a process of its own, which may not survive
-broken() {
-	case_begin "$1" 60
-	bash -c "echo $2 >$now" 2>/dev/null
-	[ -z "$3" ] || $3
-	case_end
-}
 # printed NAME TEXT: what Debian's kernels can't be made to say, in the kernel's words
 printed() {
 	case_begin "$1"
