@@ -46,10 +46,6 @@ class Outcome:
     init: bool = False
     end: bool = False
 
-    @property
-    def failed(self):
-        return [c for c in self.cases if c.result == "FAIL"]
-
 
 def judge(case):
     """Apply what the case announced to what the kernel reported while it ran."""

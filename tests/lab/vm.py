@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import figures  # noqa: E402
 import initrd  # noqa: E402
 import report  # noqa: E402
 
@@ -61,7 +62,10 @@ def parse_args():
     arg("--count", metavar="PLUGIN", help="count instructions between marks (plugin/mark.h) with this plugin; implies --icount")
     arg("--blocks", metavar="FILE", help="with --count, keep what plugin/by_symbol.py reads here")
     arg("--must-count", action="append", default=[], help="with --count, a case that FIGURE.COUNTER=VALUE per unit; a VALUE like <=350 or "
-        "<=0.2*FIGURE.COUNTER is a bound")
+        ">=3.5*FIGURE.COUNTER is a bound")
+    arg("--target", action="append", default=[], help="like --must-count, but only told beside what was measured")
+    arg("--own-counts", metavar="FILE", help="with --count, a case for each row of this table that was measured: no more than recorded")
+    arg("--boots", type=int, default=1, help="run so many guests one after the other; what counts is the median of their figures")
     arg("--qemu", default="qemu-system-x86_64")
     arg("--qemu-arg", action="append", default=[], help="further QEMU argument")
     arg("--verbose", "-v", action="store_true", help="show the serial port while it runs")
@@ -278,41 +282,31 @@ def shell(args, command, work):
         return qemu.wait()
 
 
-def figures(args, text, counts, outputs):
-    """Join the n-th FIGURE line of the guest with the plugin's n-th record, print it per unit of work and keep it.
-
-    Returns a case for every value that was asked for.
-    """
-    records = [json.loads(line) for line in counts.read_text().splitlines()] if counts.exists() else []
-    joined, values = [], {}
-    for (name, unit, n), record in zip(re.findall(r"FIGURE (\w+) (\w+) (\d+)", text), records):
-        record["net"] = record["user"] + record["kernel"] - record["idle_insns"]
-        joined.append({"name": name, "unit": unit, "n": int(n), **record})
-        per_unit = {k: f"{v / max(int(n), 1):.2f}" for k, v in record.items()}
-        values.update({f"{name}.{k}": v for k, v in per_unit.items()})
-        print(f"lab: figure {name}: per {unit}, of {n}: {', '.join(f'{k} {v}' for k, v in per_unit.items())}")
+def count(args, version, boots, cases, outputs):
+    """Keep and print the figures of all boots. Returns a case for every value that something is asked of."""
+    merged = figures.median(boots)
+    known = figures.values(merged)
     if outputs:
-        Path(outputs, "figures.json").write_text(json.dumps(joined, indent=1) + "\n", encoding="utf-8")
-    cases = []
-    for item in args.must_count:
-        what, _, wanted = item.partition("=")
-        fine = holds(values, what, wanted)
-        cases.append(report.Case(f"count.{what}", "PASS" if fine else "FAIL", "" if fine else f"{values.get(what)}, not {wanted}"))
-    return cases
+        qemu = subprocess.run([args.qemu, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+        about = {"suite": args.suite, "kernel": version, "nics": args.nic, "iommu": args.iommu, "qemu": qemu, "boots": args.boots,
+                 "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        for name, content in (("figures.json", merged), ("run.json", about)):
+            Path(outputs, name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(figures.table(merged))
+    print("\n".join(figures.targets(known, pairs(args.target))), flush=True)
+    judged = figures.judge(known, pairs(args.must_count), cases)
+    if args.own_counts:
+        judged += figures.regressions(known, figures.read_own_counts(Path(args.own_counts).read_text(encoding="utf-8")))
+    return judged
 
 
-def holds(values, what, wanted):
-    """Is the value named `what` as wanted: "0.00", "<=350", or "<=0.2*FIGURE.COUNTER"? Not if one of them is missing."""
-    if not wanted.startswith("<="):
-        return values.get(what) == wanted
-    factor, _, other = wanted[2:].partition("*")
-    if what not in values or (other and other not in values):
-        return False
-    return float(values[what]) <= float(factor) * (float(values[other]) if other else 1)
+def pairs(items):
+    """KEY=VALUE arguments as a dictionary."""
+    return dict(item.split("=", 1) for item in items)
 
 
-def run(args, command, work):
-    """Boot, judge, write the results. Returns the exit status."""
+def boot_once(args, command, work):
+    """One guest to its end, with a second try if it died before it did anything. Returns its log and the outcome."""
     for attempt in (1, 2):
         text, ended, aborted = boot(args, command, work)
         outcome = report.read(text)
@@ -322,9 +316,6 @@ def run(args, command, work):
             break
         print(f"lab: {text.strip().splitlines()[-1:] if aborted else 'the guest died before its init'}, booting it once more",
               flush=True)
-    outputs = os.environ.get("TEST_UNDECLARED_OUTPUTS_DIR")
-    log = args.log or (outputs and f"{outputs}/serial.log") or f"{tempfile.gettempdir()}/lab-serial-{os.getpid()}.log"
-    Path(log).write_text(text, encoding="utf-8")
     for pattern in args.expect:
         found = re.search(pattern, text, re.M)
         outcome.cases.append(report.Case(f"expect.{pattern}", "PASS" if found else "FAIL", "" if found else "not in the serial log"))
@@ -333,19 +324,38 @@ def run(args, command, work):
         outcome.cases.append(report.Case("lab.end", "FAIL", why))
     elif not outcome.cases:
         outcome.cases.append(report.Case("lab.cases", "FAIL", "no case has run"))
+    return text, outcome
+
+
+def run(args, version, command, work):
+    """Boot, judge, write the results. Returns the exit status."""
+    outputs = os.environ.get("TEST_UNDECLARED_OUTPUTS_DIR")
+    log = args.log or (outputs and f"{outputs}/serial.log") or f"{tempfile.gettempdir()}/lab-serial-{os.getpid()}.log"
+    cases, text, counted = [], "", []
+    for number in range(1, args.boots + 1):
+        one, outcome = boot_once(args, command, work)
+        for case in outcome.cases if number > 1 else []:
+            case.name += f"_boot_{number}"
+        cases, text = cases + outcome.cases, text + one
+        Path(log).write_text(text, encoding="utf-8")
+        if args.count:
+            records = Path(work) / "counts"
+            lines = records.read_text(encoding="utf-8").splitlines() if records.exists() else []
+            counted.append(figures.join(one, [json.loads(line) for line in lines]))
     if args.count:
-        outcome.cases += figures(args, text, Path(work) / "counts", outputs)
+        cases += count(args, version, counted, cases, outputs)
     if args.must_fail:
-        outcome.cases = report.expect_failures(outcome.cases, dict(item.split("=", 1) for item in args.must_fail))
+        cases = report.expect_failures(cases, pairs(args.must_fail))
     if os.environ.get("XML_OUTPUT_FILE"):
-        report.write_junit(os.environ["XML_OUTPUT_FILE"], f"{args.suite}[{args.kernel}]", outcome.cases)
-    if outcome.failed and not args.verbose:
+        report.write_junit(os.environ["XML_OUTPUT_FILE"], f"{args.suite}[{args.kernel}]", cases)
+    failed = any(case.result == "FAIL" for case in cases)
+    if failed and not args.verbose:
         print("\n".join(text.splitlines()[-60:]))
-    for case in outcome.cases:
+    for case in cases:
         print(f"{case.result} {case.name} ({case.seconds:.1f} s){': ' if case.reason else ''}{case.reason}")
-    count = {k: sum(c.result == k for c in outcome.cases) for k in ("PASS", "FAIL", "SKIP")}
-    print(f"lab: kernel {args.kernel}: {count['PASS']} passed, {count['FAIL']} failed, {count['SKIP']} skipped; serial log: {log}")
-    return 1 if outcome.failed else 0
+    total = {k: sum(c.result == k for c in cases) for k in ("PASS", "FAIL", "SKIP")}
+    print(f"lab: kernel {args.kernel}: {total['PASS']} passed, {total['FAIL']} failed, {total['SKIP']} skipped; serial log: {log}")
+    return 1 if failed else 0
 
 
 def main():
@@ -360,7 +370,7 @@ def main():
                 out.write(part.read_bytes())
         overlay.unlink()
         command = qemu_command(args, (root / "boot" / f"vmlinuz-{version}").resolve(), archive, work)
-        return shell(args, command, work) if args.shell else run(args, command, work)
+        return shell(args, command, work) if args.shell else run(args, version, command, work)
 
 
 if __name__ == "__main__":

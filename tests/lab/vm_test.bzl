@@ -110,6 +110,13 @@ def _runner(ctx, more):
         options += ["--must-fail", "%s=%s" % (case, reason)]
     for figure, value in ctx.attr.must_count.items():
         options += ["--must-count", "%s=%s" % (figure, value)]
+    for figure, value in ctx.attr.targets.items():
+        options += ["--target", "%s=%s" % (figure, value)]
+    if ctx.attr.boots > 1:
+        options += ["--boots", str(ctx.attr.boots)]
+    if ctx.file.own_counts:
+        options += ["--own-counts", ctx.file.own_counts.short_path]
+        runfiles = runfiles.merge(ctx.runfiles([ctx.file.own_counts]))
     options += more + ctx.attr.arguments
     launcher = ctx.actions.declare_file(ctx.label.name + ".run")
     ctx.actions.write(launcher, is_executable = True, content = """#!/bin/bash
@@ -138,7 +145,10 @@ _ATTRS = {
     "data": attr.label_list(allow_files = True),
     "arguments": attr.string_list(doc = "further arguments of vm.py"),
     "count": attr.bool(doc = "count instructions between the marks of plugin/mark.h: one CPU, virtual time"),
-    "must_count": attr.string_dict(doc = "with count: FIGURE.COUNTER and its value per unit, two decimals, or a bound: <=350, <=0.2*FIGURE.COUNTER"),
+    "must_count": attr.string_dict(doc = "with count: FIGURE.COUNTER and its value per unit, two decimals, or a bound: <=350, >=3.5*FIGURE.COUNTER"),
+    "targets": attr.string_dict(doc = "the same, but only told"),
+    "own_counts": attr.label(doc = "table of what the library's figures must not exceed", allow_single_file = True),
+    "boots": attr.int(default = 1, doc = "guests to take the median of"),
     "expect": attr.string_list(doc = "patterns that the serial log must contain"),
     "must_fail": attr.string_dict(doc = "the lab's self-test: cases that must fail, with a pattern of the reason"),
     "_runner": attr.label(default = "//tests/lab:runner"),
