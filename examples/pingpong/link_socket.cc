@@ -81,11 +81,9 @@ SocketLink SocketLink::raw(const std::string& netdev, std::uint16_t ethertype, c
   if (address.sll_ifindex == 0) fail("find the netdev", netdev, "see `ip link`");
   if (bind(link.fd_.get(), generic(&address), sizeof address) != 0) fail("bind to the netdev", netdev);
 
-  ifreq request{};
-  netdev.copy(request.ifr_name, sizeof request.ifr_name - 1);
-  if (ioctl(link.fd_.get(), SIOCGIFHWADDR, &request) != 0) fail("read the MAC address", netdev);
+  const udd::MacAddress mac = mac_of(netdev);
   std::memcpy(link.header_.data(), peer.data(), peer.size());
-  std::memcpy(link.header_.data() + 6, request.ifr_hwaddr.sa_data, 6);
+  std::memcpy(link.header_.data() + 6, mac.data(), mac.size());
   link.header_[12] = static_cast<std::byte>(ethertype >> 8);
   link.header_[13] = static_cast<std::byte>(ethertype & 0xff);
   return link;
@@ -105,7 +103,26 @@ SocketLink SocketLink::udp_server(const std::string& address, std::uint16_t port
   SocketLink link{open_socket(AF_INET, SOCK_DGRAM, 0, address), 0, message_size};
   const sockaddr_in local = internet(address, port);
   if (bind(link.fd_.get(), generic(&local), sizeof local) != 0) fail("bind to the address", address);
+  link.many_clients_ = true;
   return link;
+}
+
+void SocketLink::share_thread(SocketLink& other) {
+  const timeval limit{.tv_sec = 0, .tv_usec = 500'000};
+  if (fcntl(fd_.get(), F_SETFL, 0) != 0 || setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0) {
+    fail("have a socket sleep", "");
+  }
+  other_ = &other;
+}
+
+void SocketLink::serve_only(const SocketLink& client) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  auto* const own = static_cast<sockaddr*>(static_cast<void*>(&address));
+  if (getsockname(client.fd_.get(), own, &length) != 0 || connect(fd_.get(), own, length) != 0) {
+    fail("connect to the client", "UDP");
+  }
+  many_clients_ = false;
 }
 
 void SocketLink::wait(std::chrono::milliseconds timeout) noexcept {
@@ -115,16 +132,29 @@ void SocketLink::wait(std::chrono::milliseconds timeout) noexcept {
 
 std::size_t SocketLink::fetch(std::span<std::byte> buffer) noexcept {
   last_sender_length_ = sizeof last_sender_;
-  auto* const sender = static_cast<sockaddr*>(static_cast<void*>(&last_sender_));
-  const ssize_t length = recvfrom(fd_.get(), buffer.data(), buffer.size(), 0, sender, &last_sender_length_);
+  auto* const sender = many_clients_ ? static_cast<sockaddr*>(static_cast<void*>(&last_sender_)) : nullptr;
+  const ssize_t length =
+      recvfrom(fd_.get(), buffer.data(), buffer.size(), 0, sender, sender != nullptr ? &last_sender_length_ : nullptr);
   return length > 0 ? static_cast<std::size_t>(length) : 0;
 }
 
 bool SocketLink::transmit(std::span<const std::byte> packet, bool to_last_sender) noexcept {
-  // a frame carries its addressee itself
-  const bool named = to_last_sender && offset_ == 0;
-  return sendto(fd_.get(), packet.data(), packet.size(), 0, named ? generic(&last_sender_) : nullptr,
-                named ? last_sender_length_ : 0) == static_cast<ssize_t>(packet.size());
+  const ssize_t sent =
+      sendto(fd_.get(), packet.data(), packet.size(), 0, to_last_sender ? generic(&last_sender_) : nullptr,
+             to_last_sender ? last_sender_length_ : 0);
+  if (sent != static_cast<ssize_t>(packet.size())) return false;
+  if (other_ != nullptr) ++other_->due_;
+  return true;
+}
+
+udd::MacAddress mac_of(const std::string& netdev) {
+  const udd::UniqueFd fd = open_socket(AF_INET, SOCK_DGRAM, 0, netdev);
+  ifreq request{};
+  netdev.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  if (ioctl(fd.get(), SIOCGIFHWADDR, &request) != 0) fail("read the MAC address", netdev, "see `ip link`");
+  udd::MacAddress mac{};
+  std::memcpy(mac.data(), request.ifr_hwaddr.sa_data, mac.size());
+  return mac;
 }
 
 }  // namespace pingpong

@@ -79,8 +79,9 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
   add_common(*client, options);
   std::string peer;
   client->add_option("--peer", peer, "the server's MAC address (--port, --raw)");
-  client->add_option("--both", options.both,
-                     "serve the other end too, in the same thread: on this port, or in this network namespace (--udp)");
+  client->add_option(
+      "--both", options.both,
+      "serve the other end too, in the same thread: this port, netdev (--raw) or network namespace (--udp)");
   client->add_option("--window", options.window, "messages outstanding")
       ->check(CLI::Range(std::size_t{1}, std::size_t{4096}))
       ->capture_default_str();
@@ -102,7 +103,10 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
       if (!options.has_peer)
         throw CLI::ValidationError("--peer", "'" + peer + "' is no MAC address like 52:54:00:00:00:01");
     }
-    if (!options.both.empty() && !options.raw.empty()) throw CLI::ValidationError("--both", "needs --port or --udp");
+    options.path = !options.udp.empty()                ? "udp"
+                   : !options.raw.empty()              ? "raw"
+                   : options.port_options.backup_after ? "udd"
+                                                       : "udd_alone";
     const bool frames = options.udp.empty();
     if (options.role == Role::kClient && frames && options.both.empty() && !options.has_peer) {
       throw CLI::RequiredError("--peer");

@@ -20,7 +20,8 @@ struct Options {
   std::string port;  ///< take this port
   std::string raw;   ///< AF_PACKET on this netdev
   std::string udp;   ///< UDP: the server's address, or what to bind
-  std::string both;  ///< client: the other end, served by the same thread: its port, or its network namespace
+  std::string both;  ///< client: the other end, served by the same thread: its port, netdev or network namespace
+  std::string path;  ///< what that is called in figures: udd, udd_alone (no backup thread), raw, udp
 
   udd::MacAddress peer{};
   bool has_peer = false;

@@ -5,11 +5,12 @@
 #include <csignal>
 #include <cstdio>
 #include <initializer_list>
+#include <vector>
 
 #include "examples/pingpong/link_socket.h"
 #include "examples/pingpong/link_udd.h"
+#include "examples/pingpong/measure.h"
 #include "examples/pingpong/options.h"
-#include "examples/pingpong/report.h"
 #include "examples/pingpong/run.h"
 
 namespace pingpong {
@@ -37,47 +38,23 @@ udd::Port take(const std::string& name, const Options& options) {
 
 using Ports = std::initializer_list<const udd::Port*>;
 
-/// Since they were taken.
-PortCosts costs_of(Ports ports) {
-  PortCosts costs;
-  for (const udd::Port* port : ports) {
-    const udd::PortStats stats = port->stats();
-    costs.doorbells += stats.doorbells;
-    costs.kicks += stats.kicks;
-    costs.wakeups += stats.wakeups;
-  }
-  return costs;
-}
-
-template <typename Link, typename OtherEnd>
-int measure(Link& link, const Options& options, OtherEnd other_end, Ports ports = {}) {
-  Client client{link, options, other_end, print_progress};
-  if (options.warm_up != 0) client.run(options.warm_up);
-  const PortCosts before = costs_of(ports);
-  MARK_START();
-  Result result = client.run(options.count);
-  MARK_STOP();
-  mark_figure(fmt::format("signal_pairs_{}_w{}", path_name(options), options.window).c_str(), "pair",
-              static_cast<long>(result.received));
-  if (ports.size() != 0) {
-    const PortCosts after = costs_of(ports);
-    result.costs = {.doorbells = after.doorbells - before.doorbells,
-                    .kicks = after.kicks - before.kicks,
-                    .wakeups = after.wakeups - before.wakeups};
-  }
-  fmt::print("{}\n", options.json ? to_json(result, options) : to_text(result));
-  if (!link.alive()) {
-    fmt::print(stderr, "pingpong: the port is lost: {}\n", link.why_dead());
-    return 2;
-  }
-  return result.lost + result.out_of_order + result.damaged == 0 ? 0 : 3;
+/// What they have cost since they were taken.
+Costs costs_of(Ports ports) {
+  return [ports = std::vector<const udd::Port*>(ports)] {
+    PortCosts costs;
+    for (const udd::Port* port : ports) {
+      const udd::PortStats stats = port->stats();
+      costs.doorbells += stats.doorbells;
+      costs.kicks += stats.kicks;
+      costs.wakeups += stats.wakeups;
+    }
+    return costs;
+  };
 }
 
 template <typename Link>
-int run(Link& link, const Options& options, Ports ports = {}) {
-  if (options.role == Role::kClient)
-    return measure(
-        link, options, [] {}, ports);
+int run(Link& link, const Options& options, const Costs& costs = {}) {
+  if (options.role == Role::kClient) return measure(link, options, Elsewhere{}, print_progress, costs);
   fmt::print("pingpong: serving\n");
   std::fflush(stdout);
   const std::uint64_t echoed = run_server(link, options);
@@ -87,33 +64,39 @@ int run(Link& link, const Options& options, Ports ports = {}) {
   return 2;
 }
 
-/// The other end in the client's thread: one round of a server.
-template <typename Link>
-auto echo_of(Link& far) {
-  return [&far] { far.echo([](std::span<std::byte>) {}); };
-}
-
 int run_port(const Options& options) {
   udd::Port port = take(options.port, options);
   if (options.both.empty()) {
     UddLink link{port, options.ethertype, options.peer, options.size};
-    return run(link, options, {&port});
+    return run(link, options, costs_of({&port}));
   }
   udd::Port other = take(options.both, options);
   UddLink link{port, options.ethertype, other.mac(), options.size};
   UddLink far{other, options.ethertype, port.mac(), options.size};
-  return measure(link, options, echo_of(far), {&port, &other});
+  return measure(link, options, FarEnd{far, options}, print_progress, costs_of({&port, &other}));
 }
 
-int run_both_udp(const Options& options) {
+int measure_sockets(SocketLink& link, SocketLink& far, const Options& options) {
+  link.share_thread(far);
+  far.share_thread(link);
+  return measure(link, options, FarEnd{far, options}, print_progress);
+}
+
+int run_both_sockets(const Options& options) {
+  if (!options.raw.empty()) {
+    SocketLink link = SocketLink::raw(options.raw, options.ethertype, mac_of(options.both), options.size);
+    SocketLink far = SocketLink::raw(options.both, options.ethertype, mac_of(options.raw), options.size);
+    return measure_sockets(link, far, options);
+  }
   SocketLink far = SocketLink::udp_server(options.udp, options.udp_port, options.size, options.both);
   SocketLink link = SocketLink::udp_client(options.udp, options.udp_port, options.size);
-  return measure(link, options, echo_of(far));
+  far.serve_only(link);
+  return measure_sockets(link, far, options);
 }
 
 int run_any(const Options& options) {
   if (!options.port.empty()) return run_port(options);
-  if (!options.both.empty() && !options.udp.empty()) return run_both_udp(options);
+  if (!options.both.empty()) return run_both_sockets(options);
   SocketLink link = !options.raw.empty() ? SocketLink::raw(options.raw, options.ethertype, options.peer, options.size)
                     : options.role == Role::kClient
                         ? SocketLink::udp_client(options.udp, options.udp_port, options.size)

@@ -21,10 +21,11 @@ double microseconds(std::uint64_t ns) { return static_cast<double>(ns) / 1000; }
 
 }  // namespace
 
-const char* path_name(const Options& options) {
-  if (!options.udp.empty()) return "udp";
-  if (!options.raw.empty()) return "raw";
-  return options.port_options.backup_after ? "udd" : "udd_alone";
+std::string figure_name(const Options& options) {
+  std::string name = fmt::format("signal_pairs_{}_w{}", options.path, options.window);
+  if (options.size != Options{}.size) name += fmt::format("_s{}", options.size);
+  if (options.check_all) name += "_checked";
+  return name;
 }
 
 std::string to_text(const Result& result) {
@@ -55,7 +56,7 @@ std::string to_json(const Result& result, const Options& options) {
   return fmt::format(
       R"({{"path":"{}","window":{},"size":{},"sent":{},"received":{},"lost":{},"out_of_order":{},"damaged":{},)"
       R"("seconds":{:.6f},"pairs_per_s":{:.1f},"p50_us":{:.1f},"p99_us":{:.1f},"p999_us":{:.1f},"max_us":{:.1f}{}}})",
-      path_name(options), options.window, options.size, result.sent, result.received, result.lost, result.out_of_order,
+      options.path, options.window, options.size, result.sent, result.received, result.lost, result.out_of_order,
       result.damaged, std::chrono::duration<double>(result.time).count(), per_second(result),
       microseconds(h.percentile(0.5)), microseconds(h.percentile(0.99)), microseconds(h.percentile(0.999)),
       microseconds(h.max()), costs);

@@ -8,8 +8,8 @@
 
 namespace pingpong {
 
-/// "udd", "raw" or "udp": what the messages went over.
-[[nodiscard]] const char* path_name(const Options& options);
+/// Of the measured part: signal_pairs_udd_w32, with _s256 for messages of another size than by default, and _checked.
+[[nodiscard]] std::string figure_name(const Options& options);
 [[nodiscard]] std::string to_text(const Result& result);
 [[nodiscard]] std::string to_json(const Result& result, const Options& options);
 

@@ -23,6 +23,11 @@ struct PortCosts {
   std::uint64_t doorbells = 0;  ///< MMIO writes that told a NIC to send
   std::uint64_t kicks = 0;      ///< system calls that woke the kernel
   std::uint64_t wakeups = 0;    ///< returns from sleep, each by an interrupt, an event or a time limit
+
+  PortCosts operator-(const PortCosts& before) const noexcept {
+    return {
+        .doorbells = doorbells - before.doorbells, .kicks = kicks - before.kicks, .wakeups = wakeups - before.wakeups};
+  }
 };
 
 struct Result {
@@ -35,6 +40,9 @@ struct Result {
   Histogram latency_ns;
   std::optional<PortCosts> costs;  ///< of taken ports
 };
+
+/// Asked before and after what is measured.
+using Costs = std::function<PortCosts()>;
 
 /// Told every --progress: pairs of the last interval and its length.
 using Progress = std::function<void(std::uint64_t, std::chrono::nanoseconds)>;
@@ -130,13 +138,17 @@ class Client {
     if (options_.rate != 0) room = std::min<std::size_t>(room, allowed_);
     if (room != 0) {
       const std::uint64_t stamp = options_.latency ? now_ns() : 0;
-      const std::size_t sent = link_.send(room, [first = next_, stamp](std::span<std::byte> message, std::size_t i) {
-        write_message(message, {first + i, stamp});
-      });
-      next_ += sent;
-      outstanding_ += sent;
-      result_.sent += sent;
-      if (options_.rate != 0) allowed_ -= sent;
+      std::size_t sent = 0;
+      do {  // a window may take several bursts
+        sent = link_.send(room, [first = next_, stamp](std::span<std::byte> message, std::size_t i) {
+          write_message(message, {first + i, stamp});
+        });
+        next_ += sent;
+        outstanding_ += sent;
+        result_.sent += sent;
+        room -= sent;
+        if (options_.rate != 0) allowed_ -= sent;
+      } while (sent != 0 && room != 0);
     }
     other_end_();
     std::size_t got = 0;
