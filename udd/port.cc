@@ -36,8 +36,9 @@ std::size_t Queue::rx(std::span<Frame> out) noexcept {
   return alone ? engine_->rx(out) : 0;
 }
 
-void Queue::poll() noexcept {
-  if (const OneThread alone(*engine_); alone) engine_->poll();
+bool Queue::poll() noexcept {
+  const OneThread alone(*engine_);
+  return alone && engine_->poll();
 }
 
 std::size_t Queue::alloc(std::span<Frame> out) noexcept {

@@ -140,7 +140,8 @@ class Queue {
   /// it room for as many as the longest frame has: what is longer than all of `out` is dropped.
   std::size_t rx(std::span<Frame> out) noexcept;
   /// rx() with no frames wanted: yours are parked in receive order, one ring of them at most.
-  void poll() noexcept;
+  /// @return true if anything moved, in whatever direction; if not, the CPU may be somebody else's.
+  bool poll() noexcept;
   /// Empty frames to write (size 0, capacity() a buffer). @return how many.
   std::size_t alloc(std::span<Frame> out) noexcept;
   /// Sends. Never blocks, at most one doorbell. @return n: the first n are the NIC's, the rest stay yours.

@@ -54,14 +54,17 @@ class Engine final : public QueueEngine {
     return count;
   }
 
-  void poll() noexcept override {
+  bool poll() noexcept override {
     if (!enter()) [[unlikely]]
-      return;
+      return false;
     count_round<By::kApplication>();
     look_around();
-    receive<true>({}, kBurst);
-    serve_tunnel();
+    const std::uint32_t in_flight = tunnel_.in_flight();
+    const std::size_t received = receive<true>({}, kBurst);
+    const std::size_t moved = serve_tunnel();
+    const bool reclaimed = tunnel_.in_flight() != in_flight;
     leave();
+    return received + moved != 0 || reclaimed;
   }
 
   std::size_t alloc(std::span<Frame> out) noexcept override {

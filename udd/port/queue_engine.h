@@ -57,7 +57,7 @@ class QueueEngine {
   // The application's thread; see udd::Queue.
 
   virtual std::size_t rx(std::span<Frame> out) noexcept = 0;
-  virtual void poll() noexcept = 0;
+  virtual bool poll() noexcept = 0;
   virtual std::size_t alloc(std::span<Frame> out) noexcept = 0;
   virtual std::size_t tx(std::span<const Frame> frames) noexcept = 0;
   virtual void release(std::span<const Frame> frames) noexcept = 0;

@@ -232,6 +232,19 @@ TEST(Life, APollerIsNotSignalled) {
   EXPECT_EQ(pair.kernel(0).signals(), before);
 }
 
+TEST(Life, PollTellsWhetherAnythingMoved) {
+  SimPair pair(without_backup());
+  EXPECT_FALSE(pair.queue(0).poll());
+  ASSERT_TRUE(pair.kernel(0).send(make_frame(mac_of(1), mac_of(0), kIpType, 1)));
+  EXPECT_TRUE(pair.queue(0).poll());  // out of the kernel
+  EXPECT_TRUE(pair.queue(1).poll());  // into the other one
+  EXPECT_TRUE(pair.queue(0).poll());  // the buffer is back
+  EXPECT_FALSE(pair.queue(0).poll());
+  ASSERT_TRUE(pair.kernel(1).receive());
+  EXPECT_TRUE(pair.queue(1).poll());  // and this one
+  EXPECT_FALSE(pair.queue(1).poll());
+}
+
 TEST(Life, TheBackupThreadServesAComputingApplication) {
   PortOptions options;
   options.backup_after = microseconds{500};
