@@ -8,7 +8,7 @@
  *  system_calls       SYSCALL instructions executed by user
  *  mmio_read/_write   accesses to device registers by user
  *  idle, idle_insns   MARK_IDLEs, and the instructions (contained in user and kernel) between two that follow each other
- *                     closely, so with nothing but an empty poll between them
+ *                     closely and without a MARK_BUSY, so with nothing but an empty poll between them
  *
  * With blocks=FILE, where user's instructions were, for by_symbol.py: per MARK_STOP a line "record", then
  * "ADDRESS INSTRUCTIONS TIMES" for each translation block that ran since MARK_START. An access to a device register ends the
@@ -54,10 +54,10 @@ static const char *const names[COUNTERS] = {
  * one interrupt with a frame more than twice that.
  */
 enum { IDLE_MAX = 2500 };
-enum mark { START = 1, STOP, MARK_IDLE_ROUND };
+enum mark { START = 1, STOP, MARK_IDLE_ROUND, MARK_BUSY_ROUND };
 
 /* One vCPU (vm.py --count sees to it), so plain counters do. */
-static uint64_t now[COUNTERS], begin[COUNTERS], idle_at;
+static uint64_t now[COUNTERS], begin[COUNTERS], idle_at; /* 0: the last round was not empty */
 static FILE *out, *blocks_out;
 
 /* A translation of user's code; kept for good, since QEMU does not tell when it drops one. */
@@ -66,10 +66,10 @@ static struct block {
 	uint64_t address, instructions, times, times_at_start;
 } *blocks;
 
-/* udata of the callbacks: a number above, a small kind in the two lowest bits */
-static void *pack(uint64_t number, unsigned int kind) { return (void *)(uintptr_t)(number << 2 | kind); }
-static uint64_t number_of(void *udata) { return (uintptr_t)udata >> 2; }
-static unsigned int kind_of(void *udata) { return (uintptr_t)udata & 3; }
+/* udata of the callbacks: a number above, a small kind in the three lowest bits */
+static void *pack(uint64_t number, unsigned int kind) { return (void *)(uintptr_t)(number << 3 | kind); }
+static uint64_t number_of(void *udata) { return (uintptr_t)udata >> 3; }
+static unsigned int kind_of(void *udata) { return (uintptr_t)udata & 7; }
 
 static void on_block(unsigned int vcpu, void *udata)
 {
@@ -158,10 +158,13 @@ static void on_mark(unsigned int vcpu, void *udata)
 		break;
 	case MARK_IDLE_ROUND:
 		total = now[USER] + now[KERNEL] - after;
-		if (total - idle_at < IDLE_MAX)
+		if (idle_at && total - idle_at < IDLE_MAX)
 			now[IDLE_INSNS] += total - idle_at;
 		idle_at = total;
 		now[IDLE]++;
+		break;
+	case MARK_BUSY_ROUND:
+		idle_at = 0; /* a round too short for IDLE_MAX to tell */
 		break;
 	}
 }
@@ -213,7 +216,7 @@ static int mark_of(const uint8_t *code, size_t size)
 
 	if (size != 8 || memcmp(code, head, sizeof(head)) || memcmp(code + 5, tail, sizeof(tail)))
 		return 0;
-	return code[4] >= START && code[4] <= MARK_IDLE_ROUND ? code[4] : 0;
+	return code[4] >= START && code[4] <= MARK_BUSY_ROUND ? code[4] : 0;
 }
 
 static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)

@@ -10,6 +10,7 @@
 #define MARK_START() UDD_MARK(0x01)
 #define MARK_STOP() UDD_MARK(0x02)
 #define MARK_IDLE() UDD_MARK(0x03) /* one empty round of a poll loop, counted apart */
+#define MARK_BUSY() UDD_MARK(0x04) /* a round that was not empty: needed where it may be as short as an empty one */
 
 /* name: letters, digits and underscores; unit: what was done n times */
 static inline void mark_figure(const char* name, const char* unit, long n) {
