@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// tunnel_server poll|wait PORT...: an application that wants no frames of its own, so that all it costs is the kernel's
+// traffic. It polls, or sleeps in wait(), until a signal comes or the port is lost. With one CPU a poller has to step
+// aside when nothing moved; the lab's plugin counts such rounds apart.
+#include <sched.h>
+
+#include <csignal>
+#include <cstdio>
+#include <string_view>
+#include <vector>
+
+#include "tests/lab/plugin/mark.h"
+#include "udd/port.h"
+
+namespace {
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+bool all_taken(const std::vector<udd::Port>& ports) {
+  for (const udd::Port& port : ports) {
+    if (port.state() != udd::PortState::kTunnel) return false;
+  }
+  return true;
+}
+
+void poll(std::vector<udd::Port>& ports) {
+  bool moved = false;
+  for (udd::Port& port : ports) moved = port.queue(0).poll() || moved;
+  if (moved) {
+    MARK_BUSY();
+  } else {
+    MARK_IDLE();
+    sched_yield();
+  }
+}
+
+/// One thread sleeps on one port.
+void wait(udd::Port& port) { port.queue(0).wait(std::chrono::milliseconds{100}); }
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const std::string_view how = argc > 2 ? argv[1] : "";
+  if (how != "poll" && (how != "wait" || argc != 3)) {
+    std::fprintf(stderr, "usage: tunnel_server poll PORT... | wait PORT\n");
+    return 2;
+  }
+  std::vector<udd::Port> ports;
+  for (int i = 2; i < argc; ++i) ports.push_back(udd::Port::take(argv[i], {.ethertypes = {0x88B5}}));
+  std::signal(SIGTERM, [](int) { stop_requested = 1; });
+  std::puts("tunnel_server: ready");
+  std::fflush(stdout);
+  while (stop_requested == 0 && all_taken(ports)) {
+    if (how == "poll") {
+      poll(ports);
+    } else {
+      wait(ports[0]);
+    }
+  }
+  for (const udd::Port& port : ports) {
+    const udd::PortStats stats = port.stats();
+    std::printf(
+        "%s: frames out %lu, in %lu, dropped %lu, missed by the NIC %lu; doorbells %lu, kicks %lu, wake-ups %lu\n",
+        port.netdev().c_str(), stats.kernel_tx_frames, stats.kernel_rx_frames, stats.kernel_rx_dropped,
+        stats.nic.rx_missed, stats.doorbells, stats.kicks, stats.wakeups);
+  }
+  return all_taken(ports) ? 0 : 1;
+} catch (const udd::Error& error) {
+  std::fprintf(stderr, "tunnel_server: %s\n", error.what());
+  return 1;
+}
