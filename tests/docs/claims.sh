@@ -122,6 +122,7 @@ case_begin ethtool_in_both_modes
 ethtool_is_honest
 check grep -q 'PTP Hardware Clock: [0-9]' <(ethtool -T eth0)
 tso=$(feature tcp-segmentation-offload)
+check [ "$(feature rx-gro-hw)" = off ]
 check [ "$tso" = "$(feature tcp-segmentation-offload eth0)" ]
 ktx=$(stat_of ktx_frames) krx=$(stat_of krx_frames)
 check pings
@@ -134,8 +135,12 @@ ethtool_is_honest
 check [ "$(stat_of ktx_frames)" -gt "$ktx" ]
 check [ "$(stat_of krx_frames)" -gt "$krx" ]
 check wait_for 5 eval '[ "$(stat_of nic_rx_frames)" -gt 0 ]'
-check [ "$(feature tcp-segmentation-offload)" = off ]
+check [ "$(feature tcp-segmentation-offload)" = on ]
 check [ "$(feature tx-checksumming)" = on ]
+check [ "$(feature rx-checksumming)" = on ]
+check [ "$(feature rx-gro-hw)" = on ]
+check [ "$(feature rx-vlan-offload)" = off ]
+check [ "$(feature tx-vlan-offload)" = on ]
 check [ "$(feature generic-segmentation-offload)" = on ]
 check [ "$(feature generic-receive-offload)" = on ]
 kill_app
