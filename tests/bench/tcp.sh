@@ -5,6 +5,7 @@
 FAR_PORT=0000:00:04.0
 LOCAL_MAC=52:54:00:00:00:00
 FAR_MAC=52:54:00:00:00:01
+server= # the process that serves the tunnel, while there is one
 # How much is measured: bench.mb=, bench.rounds= on the kernel's command line
 parameter() { tr ' ' '\n' </proc/cmdline | sed -n "s/^bench.$1=//p"; }
 MB=$(parameter mb) ROUNDS=$(parameter rounds)
@@ -62,6 +63,7 @@ tunnel() {
 end_tunnel() {
 	kill -TERM $server
 	wait $server || fail "tunnel_server: $(cat /run/lab/server.out)"
+	server=
 	step "$(tail -n 1 /run/lab/server.out)"
 	check wait_for 20 mode_is direct
 	check wait_for 15 pings
@@ -72,12 +74,42 @@ retransmitted() {
 	{ cat /proc/net/snmp; far cat /proc/net/snmp; } | awk '$1 == "Tcp:" && $13 ~ /[0-9]/ { sum += $13 } END { print sum + 0 }'
 }
 
+longer_than() { [ "$(wc -l <"$2")" -gt "$1" ]; }
+
+# What the tunnel has counted so far, as NAME VALUE lines: its server, the kernel's end of it, and the wire.
+counted() {
+	local lines
+	lines=$(wc -l </run/lab/server.out)
+	kill -USR1 $server
+	wait_for 10 longer_than $lines /run/lab/server.out || fail "tunnel_server tells no counters"
+	# "merged 7, of segments 300, ... doorbells 5, kicks 3, ..."
+	tail -n 1 /run/lab/server.out | tr ',;' '\n' |
+		sed -n 's/^ \(of \)*\(merged\|segments\|doorbells\|kicks\) /\2 /p'
+	ethtool -S ndd0 | sed -n 's/^ *\(k[rt]x_[a-z_]*\): /\1 /p'
+	far cat /sys/class/net/eth1/statistics/tx_packets | sed 's/^/wire_in /'
+	far cat /sys/class/net/eth1/statistics/rx_packets | sed 's/^/wire_out /'
+	sed -n "s/^.*: *\([0-9]*\) .*$PORT.*/interrupts \1/p" /proc/interrupts
+}
+
+# counting COMMAND...: runs it, and tells what the tunnel counted meanwhile, if there is one
+counting() {
+	if [ ! "$server" ]; then
+		check "$@"
+		return
+	fi
+	counted >/run/lab/counted
+	check "$@"
+	counted | awk 'NR == FNR { old[$1] = $2; next } $2 != old[$1] { printf "%s %d, ", $1, $2 - old[$1] }' \
+		/run/lab/counted - >/run/lab/counts
+	step "$3: $(cat /run/lab/counts)"
+}
+
 # figures NAME: a stream each way, and one octet to and fro
 figures() {
 	local before
 	before=$(retransmitted)
-	check ./kernel_load bulk "$1_out" 10.0.0.2 --to far --count $MB
-	check ./kernel_load bulk "$1_in" 10.0.0.1 --from far --count $MB
-	check ./kernel_load round "$1_round" 10.0.0.2 --to far --count $ROUNDS --warm-up 200
+	counting ./kernel_load bulk "$1_out" 10.0.0.2 --to far --count $MB
+	counting ./kernel_load bulk "$1_in" 10.0.0.1 --from far --count $MB
+	counting ./kernel_load round "$1_round" 10.0.0.2 --to far --count $ROUNDS --warm-up 200
 	step "$1: segments sent again, both ends: $(($(retransmitted) - before))"
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // tunnel_server poll|wait PORT...: an application that wants no frames of its own, so that all it costs is the kernel's
 // traffic. It polls, or sleeps in wait(), until a signal comes or the port is lost. With one CPU a poller has to step
-// aside when nothing moved; the lab's plugin counts such rounds apart.
+// aside when nothing moved; the lab's plugin counts such rounds apart. At SIGUSR1 it prints what its ports have
+// counted, and at the end.
 #include <sched.h>
 
 #include <csignal>
@@ -15,6 +16,7 @@
 namespace {
 
 volatile std::sig_atomic_t stop_requested = 0;
+volatile std::sig_atomic_t counters_requested = 0;
 
 bool all_taken(const std::vector<udd::Port>& ports) {
   for (const udd::Port& port : ports) {
@@ -37,6 +39,19 @@ void poll(std::vector<udd::Port>& ports) {
 /// One thread sleeps on one port.
 void wait(udd::Port& port) { port.queue(0).wait(std::chrono::milliseconds{100}); }
 
+void print_counters(const std::vector<udd::Port>& ports) {
+  for (const udd::Port& port : ports) {
+    const udd::PortStats stats = port.stats();
+    std::printf(
+        "%s: frames out %lu, in %lu, merged %lu, of segments %lu, dropped %lu, missed by the NIC %lu; doorbells %lu, "
+        "kicks %lu, wake-ups %lu\n",
+        port.netdev().c_str(), stats.kernel_tx_frames, stats.kernel_rx_frames, stats.kernel_rx_merged,
+        stats.kernel_rx_segments, stats.kernel_rx_dropped, stats.nic.rx_missed, stats.doorbells, stats.kicks,
+        stats.wakeups);
+  }
+  std::fflush(stdout);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -48,6 +63,7 @@ int main(int argc, char** argv) try {
   std::vector<udd::Port> ports;
   for (int i = 2; i < argc; ++i) ports.push_back(udd::Port::take(argv[i], {.ethertypes = {0x88B5}}));
   std::signal(SIGTERM, [](int) { stop_requested = 1; });
+  std::signal(SIGUSR1, [](int) { counters_requested = 1; });
   std::puts("tunnel_server: ready");
   std::fflush(stdout);
   while (stop_requested == 0 && all_taken(ports)) {
@@ -56,14 +72,12 @@ int main(int argc, char** argv) try {
     } else {
       wait(ports[0]);
     }
+    if (counters_requested != 0) {
+      counters_requested = 0;
+      print_counters(ports);
+    }
   }
-  for (const udd::Port& port : ports) {
-    const udd::PortStats stats = port.stats();
-    std::printf(
-        "%s: frames out %lu, in %lu, dropped %lu, missed by the NIC %lu; doorbells %lu, kicks %lu, wake-ups %lu\n",
-        port.netdev().c_str(), stats.kernel_tx_frames, stats.kernel_rx_frames, stats.kernel_rx_dropped,
-        stats.nic.rx_missed, stats.doorbells, stats.kicks, stats.wakeups);
-  }
+  print_counters(ports);
   return all_taken(ports) ? 0 : 1;
 } catch (const udd::Error& error) {
   std::fprintf(stderr, "tunnel_server: %s\n", error.what());

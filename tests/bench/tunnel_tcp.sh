@@ -17,6 +17,7 @@ case_end
 
 case_begin tunnel
 tunnel poll
+step "ndd0: $(ethtool -k ndd0 | sed -n 's/^\(tcp-seg\|generic-receive\|rx-gro-hw\|rx-checksum\|tx-checksumming\)/\1/p' | xargs)"
 figures tunnel
 end_tunnel
 case_end
