@@ -71,13 +71,13 @@ done
 
 case_begin one_way_at_a_time_without_merging_and_segmentation 240
 set_mtu 1500
-for off in '' 'gro off' 'gso off tso off' 'sg off'; do
-	[ -z "$off" ] || check ethtool -K ndd0 $off
+for off in 'gro off rx-gro-hw off' 'gso off tso off' 'sg off'; do
+	check ethtool -K ndd0 $off
 	check iperf3 -c 10.0.0.2 -t $SECONDS_EACH
 	check iperf3 -c 10.0.0.2 -t $SECONDS_EACH -R
 	check shapes here 10.0.0.2 5001 500000 2
 done
-check ethtool -K ndd0 gro on sg on tso on gso on
+check ethtool -K ndd0 gro on rx-gro-hw on sg on tso on gso on
 check no_damage
 case_end
 

@@ -3,9 +3,9 @@
 # The process is killed while both directions run at full load, ROUNDS times: connections go on with every octet right,
 # what was received and not yet read stays as it was, no page is lost. PAGES: by how many free memory may differ.
 . /lab/zerocopy.sh
-ROUNDS=${ROUNDS:-8}
-# what else lives in the guest moves by a few hundred (caches of sockets and slabs); a pool has some thousand pages
-PAGES=${PAGES:-600}
+ROUNDS=${ROUNDS:-4}
+# what else lives in the guest moves by one or two hundred (caches of sockets and slabs); a pool has some thousand pages
+PAGES=${PAGES:-400}
 
 # load_begins, load_ends: two bulk connections each way, through all that happens between
 load_begins() {
