@@ -25,6 +25,8 @@ check shapes here 10.0.0.2 5001 $OCTETS 3
 check shapes here fd00::2 5001 $OCTETS 3
 check shapes far 10.0.0.1 5001 $OCTETS 3
 check no_damage
+step "$(stat_of krx_zero_copy) frames received without copying, $(stat_of ktx_window_octets) octets sent so"
+check [ "$(stat_of krx_zero_copy)" -gt 100 ]
 case_end
 
 # stream_both_ways SECONDS: tcpstream with far's port 5002, each way at full speed
