@@ -18,14 +18,14 @@ class UddLink {
   static constexpr std::size_t kBurst = 32;
 
   UddLink(udd::Port& port, std::uint16_t ethertype, const udd::MacAddress& peer, std::size_t message_size)
-      : port_(port),
-        queue_(port.queue(0)),
-        mac_(port.mac()),
-        frame_size_(static_cast<std::uint16_t>(kEthernetHeader + message_size)) {
-    std::memcpy(header_.data(), peer.data(), peer.size());
-    std::memcpy(header_.data() + 6, mac_.data(), mac_.size());
-    header_[12] = static_cast<std::byte>(ethertype >> 8);
-    header_[13] = static_cast<std::byte>(ethertype & 0xff);
+      : port_(port), queue_(port.queue(0)), frame_size_(static_cast<std::uint16_t>(kEthernetHeader + message_size)) {
+    std::array<std::byte, kEthernetHeader> header{};
+    std::memcpy(header.data(), peer.data(), peer.size());
+    std::memcpy(header.data() + kSource, port.mac().data(), kSource);
+    header[12] = static_cast<std::byte>(ethertype >> 8);
+    header[13] = static_cast<std::byte>(ethertype & 0xff);
+    destination_ = load(header.data());
+    source_ = load(header.data() + kSource);
   }
 
   /// fill(message, i) writes the i-th of up to `count` messages. @return how many were sent, from the first on.
@@ -34,13 +34,13 @@ class UddLink {
     count = std::min(count, kBurst);
     if (spare_ < count) spare_ += queue_.alloc({frames_.data() + spare_, count - spare_});
     count = std::min(count, spare_);
-    const Header header = header_;
+    const std::uint64_t destination = destination_, source = source_;
     const std::uint16_t size = frame_size_;
     for (std::size_t i = 0; i < count; ++i) {
-      frames_[i].resize(size);
-      std::byte* const data = frames_[i].data().data();
-      std::memcpy(data, header.data(), header.size());
-      fill(std::span<std::byte>(data + kEthernetHeader, size - kEthernetHeader), i);
+      udd::Frame& frame = frames_[i];
+      if (frame.size() != size) frame.resize(size);
+      write_header(frame, destination, source);
+      fill(message_of(frame, size), i);
     }
     const std::size_t sent = queue_.tx({frames_.data(), count});
     if (sent != spare_) [[unlikely]]
@@ -67,12 +67,10 @@ class UddLink {
   template <typename Use>
   std::size_t echo(Use use) noexcept {
     const std::size_t got = queue_.rx(frames_);
-    const udd::MacAddress mac = mac_;
+    const std::uint64_t source = source_;
     for (const udd::Frame& frame : std::span(frames_.data(), got)) {
       use(message_of(frame, frame.size()));
-      std::byte* const data = frame.data().data();
-      std::memmove(data, data + mac.size(), kEthernetHeader - mac.size());  // with the type: one move is less than two
-      std::memcpy(data + mac.size(), mac.data(), mac.size());
+      write_header(frame, load(frame.data().data() + kSource), source);
     }
     const std::size_t sent = queue_.tx({frames_.data(), got});
     if (sent != got) [[unlikely]]
@@ -90,12 +88,24 @@ class UddLink {
     return {frame.data().data() + kEthernetHeader, size - kEthernetHeader};
   }
 
-  using Header = std::array<std::byte, kEthernetHeader>;
+  // A header is written as two words that overlap: the destination and what is behind it, the source and the EtherType.
+  static std::uint64_t load(const std::byte* from) noexcept {
+    std::uint64_t word;
+    std::memcpy(&word, from, sizeof word);
+    return word;
+  }
+  static void write_header(const udd::Frame& frame, std::uint64_t destination, std::uint64_t source) noexcept {
+    std::byte* const data = frame.data().data();
+    std::memcpy(data, &destination, sizeof destination);
+    std::memcpy(data + kSource, &source, sizeof source);
+  }
+
+  static constexpr std::size_t kSource = sizeof(udd::MacAddress);  ///< where its address is in the header
 
   udd::Port& port_;
   udd::Queue& queue_;
-  udd::MacAddress mac_;
-  Header header_{};
+  std::uint64_t destination_;  ///< words of the header: see write_header()
+  std::uint64_t source_;
   std::uint16_t frame_size_;
   std::size_t spare_ = 0;                  ///< frames received and done with: the next messages go out in them
   std::array<udd::Frame, kBurst> frames_;  ///< the first spare_ of them

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 
 #include "examples/pingpong/histogram.h"
@@ -110,12 +111,29 @@ class Client {
     const auto start = Clock::now();
     const auto end = options_.duration.count() > 0 ? start + options_.duration : Clock::time_point::max();
     last_reply_ = last_progress_ = start;
-    // Without a clock to watch, the loop below is all there is between the marks.
+    unsent_ = count != 0 ? count : std::numeric_limits<std::uint64_t>::max();
     const bool timed = count == 0 || options_.rate != 0 || options_.progress.count() > 0 || options_.blocking;
+    if (timed || options_.latency || options_.check_all) {
+      exchange<false>(start, end, timed);
+    } else {
+      exchange<true>(start, end, false);
+    }
+    result_.sent = next_ - first_;
+    result_.time = Clock::now() - start;
+    return result_;
+  }
+
+ private:
+  static constexpr std::uint32_t kEmptyRoundsMask = 0xfff;  // without a clock: how many make a look at the time due
+
+  /// @tparam kPlain  messages and their counters are all there is: no clock, no rate, no second look
+  template <bool kPlain>
+  void exchange(Clock::time_point start, Clock::time_point end, bool timed) {
     std::uint32_t empty_rounds = 0;
-    while (count == 0 || result_.received + result_.lost < count) {
-      const std::size_t got = round(count);
+    while ((unsent_ | outstanding_) != 0) {
+      const std::size_t got = round<kPlain>();
       if (got != 0) {
+        MARK_BUSY();
         empty_rounds = 0;
       } else {
         MARK_IDLE();
@@ -125,36 +143,32 @@ class Client {
         if (!look_around(start, end, got)) break;
       }
     }
-    result_.time = Clock::now() - start;
-    return result_;
   }
 
- private:
-  static constexpr std::uint32_t kEmptyRoundsMask = 0xfff;  // without a clock: how many make a look at the time due
+  template <bool kPlain>
+  std::size_t round() {
+    const bool paced = !kPlain && options_.rate != 0;
+    const bool latency = !kPlain && options_.latency;
+    const bool check_all = !kPlain && options_.check_all;
 
-  std::size_t round(std::uint64_t count) {
-    std::size_t room = options_.window - outstanding_;
-    if (count != 0) room = std::min<std::uint64_t>(room, count - result_.received - result_.lost - outstanding_);
-    if (options_.rate != 0) room = std::min<std::size_t>(room, allowed_);
-    if (room != 0) {
-      const std::uint64_t stamp = options_.latency ? now_ns() : 0;
-      std::size_t sent = 0;
-      do {  // a window may take several bursts
-        sent = link_.send(room, [first = next_, stamp](std::span<std::byte> message, std::size_t i) {
-          write_message(message, {first + i, stamp});
-        });
-        next_ += sent;
-        outstanding_ += sent;
-        result_.sent += sent;
-        room -= sent;
-        if (options_.rate != 0) allowed_ -= sent;
-      } while (sent != 0 && room != 0);
+    std::size_t room = std::min<std::uint64_t>(options_.window - outstanding_, unsent_);
+    if (paced) room = std::min<std::size_t>(room, allowed_);
+    const std::uint64_t stamp = latency && room != 0 ? now_ns() : 0;
+    while (room != 0) {  // a window may take several bursts
+      const std::size_t sent = link_.send(room, [first = next_, stamp](std::span<std::byte> message, std::size_t i) {
+        write_message(message, {first + i, stamp});
+      });
+      if (sent == 0) break;
+      next_ += sent;
+      outstanding_ += sent;
+      unsent_ -= sent;
+      room -= sent;
+      if (paced) allowed_ -= sent;
     }
     other_end_();
     std::size_t got = 0;
     std::uint64_t expected = expected_;
     std::uint64_t now = 0;
-    const bool look_closer = options_.check_all || options_.latency;
     link_.receive([&](std::span<const std::byte> message) {
       const MessageHead head = read_head(message);
       if (head.counter != expected) [[unlikely]] {
@@ -163,9 +177,8 @@ class Client {
       }
       expected = head.counter + 1;
       ++got;
-      if (!look_closer) return;
-      if (options_.check_all && !intact(message)) ++result_.damaged;
-      if (options_.latency) {
+      if (check_all && !intact(message)) ++result_.damaged;
+      if (latency) {
         if (now == 0) now = now_ns();
         result_.latency_ns.add(now - head.sent_ns);
       }
@@ -192,7 +205,8 @@ class Client {
     if (options_.rate != 0) {
       const auto due = static_cast<std::uint64_t>(std::chrono::duration<double>(now - start).count() *
                                                   static_cast<double>(options_.rate));
-      allowed_ = due > result_.sent ? static_cast<std::size_t>(due - result_.sent) : 0;
+      const std::uint64_t sent = next_ - first_;
+      allowed_ = due > sent ? static_cast<std::size_t>(due - sent) : 0;
     }
     if (options_.progress.count() > 0 && now - last_progress_ >= options_.progress) {
       progress_(result_.received - progress_received_, now - last_progress_);
@@ -209,11 +223,13 @@ class Client {
   OtherEnd other_end_;
   Progress progress_;
   Distraction distraction_;
+  std::uint64_t unsent_ = 0;  ///< messages still to send
   Result result_;
-  std::uint64_t next_ = 0;      ///< counter of the next message
+  std::uint64_t first_ = 0;     ///< counter of this run's first message
+  std::uint64_t next_ = 0;      ///< counter of the next one
   std::uint64_t expected_ = 0;  ///< counter of the next reply
   std::size_t outstanding_ = 0;
-  std::size_t allowed_ = 0;  ///< --rate: messages due
+  std::size_t allowed_ = 0;  ///< --rate: of them due
   std::uint64_t progress_received_ = 0;
   std::uint64_t seen_received_ = 0;  ///< when last_reply_ was set
   Clock::time_point last_reply_, last_progress_;

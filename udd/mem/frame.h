@@ -3,6 +3,8 @@
 // and tunnel rings see it. Both are plain values that name a pool buffer; neither owns it by itself.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -31,17 +33,19 @@ enum class TimestampSource : std::uint8_t { kNone, kNicReceive };
 class Frame {
  public:
   Frame() = default;
-  Frame(std::byte* data, BufferIndex buffer, std::uint16_t length, std::uint16_t capacity, bool more = false) noexcept
-      : data_(data), tag_(buffer | (more ? kMore : 0)), length_(length), capacity_(capacity) {}
+  Frame(std::byte* data, BufferIndex buffer, std::uint16_t length, bool more = false) noexcept
+      : data_(data), tag_(buffer | (more ? kMore : 0)), length_(length) {}
 
   /// The octets from the destination MAC address on; size() of them.
   [[nodiscard]] std::span<std::byte> data() const noexcept { return {data_, size()}; }
   [[nodiscard]] std::uint16_t size() const noexcept { return length_; }
   /// Octets that fit behind data().data(); at least the port's MTU + 18 if the MTU fits one buffer.
-  [[nodiscard]] std::uint16_t capacity() const noexcept { return capacity_; }
+  [[nodiscard]] std::uint16_t capacity() const noexcept {
+    return data_ == nullptr ? 0 : static_cast<std::uint16_t>(kBufferSize - offset());
+  }
   /// Sets the length to send; above capacity() it is cut to it. The frame ends here then, unless set_more() is called.
   void resize(std::uint16_t length) noexcept {
-    length_ = length < capacity_ ? length : capacity_;
+    length_ = std::min(length, capacity());
     tag_ = buffer();
   }
   /// The frame goes on in the next Frame of the array.
@@ -49,6 +53,10 @@ class Frame {
   void set_more(bool more) noexcept { tag_ = buffer() | (more ? kMore : 0); }
 
   [[nodiscard]] BufferIndex buffer() const noexcept { return tag_ & ~kMore; }
+  /// Of data() in its buffer: buffers lie at multiples of their size.
+  [[nodiscard]] std::uint16_t offset() const noexcept {
+    return static_cast<std::uint16_t>(std::bit_cast<std::uintptr_t>(data_) % kBufferSize);
+  }
   /// buffer() and more() in one number: above every buffer if the frame goes on.
   [[nodiscard]] std::uint32_t tag() const noexcept { return tag_; }
   /// Nanoseconds, meaning by timestamp_source(); 0 with kNone. No family has one yet, so that a Frame has no room for
@@ -62,7 +70,6 @@ class Frame {
   std::byte* data_ = nullptr;
   std::uint32_t tag_ = kNoBuffer & ~kMore;  ///< buffer, and kMore
   std::uint16_t length_ = 0;
-  std::uint16_t capacity_ = 0;
 };
 static_assert(sizeof(Frame) == 16);
 

@@ -132,10 +132,10 @@ class Nic {
 ///           `count` pieces, 1 .. tx_room(), that source() yields, the last one a frame's last. tx_reclaim_each calls
 ///           sink(span of buffers and tokens), good until the next tx; of the slots that carry nothing to return,
 ///           kNoBuffer. It counts slots.
-/// rx_quick, tx_quick  What most frames of an application need and no more, compiled into the fewest instructions; they
-///           stop at anything else, and say so: rx_quick(wanted, accept) by `more`, tx_quick(frames, good) by a lower
-///           count. After `more`, rx_go_on() tells whether another rx_quick may help before rx_each must.
-///           tx_submit(count) hands the NIC what tx_quick has written, if anything.
+/// rx_quick, tx_quick  What most frames of an application need and no more, compiled into the fewest instructions.
+///           rx_quick(wanted, accept) stops at anything else, and says so by `more`; rx_go_on() tells then whether
+///           another rx_quick may help before rx_each must. tx_quick(frames, good) sends all of 1 .. tx_quick_room()
+///           frames, or none if one is not good.
 /// tx_room   Slots that are free, each good for a piece of tx_burst, without touching the hardware.
 /// pending   True if rx_burst would return something.
 ///
@@ -147,7 +147,7 @@ concept NicQueue =
              std::size_t count, void (*whole)(BufferIndex, std::uint16_t, std::uint64_t) noexcept,
              void (*other)(const Piece&) noexcept, std::uint64_t word, Piece (*source)() noexcept,
              std::span<const TxFrame> kernel_frames, const TxFrame& frame, const TxPiece* pieces,
-             std::span<const Frame> frames, bool (*accept)(std::size_t, BufferIndex, std::uint16_t) noexcept,
+             std::span<const Frame> frames, bool (*accept)(BufferIndex, std::uint16_t) noexcept,
              bool (*good)(const Frame&) noexcept, void (*sink)(std::span<const BufferIndex>) noexcept) {
       { queue.rx_burst(out) } noexcept -> std::same_as<std::size_t>;
       { queue.tx_burst(in) } noexcept -> std::same_as<std::size_t>;
@@ -161,8 +161,8 @@ concept NicQueue =
       { queue.rx_go_on() } noexcept -> std::same_as<bool>;
       { queue.rx_quick(count, accept).more } noexcept -> std::convertible_to<bool>;
       { queue.rx_quick(count, accept).count } noexcept -> std::convertible_to<std::size_t>;
-      { queue.tx_quick(frames, good) } noexcept -> std::same_as<std::size_t>;
-      { queue.tx_submit(count) } noexcept -> std::same_as<void>;
+      { queue.tx_quick(frames, good) } noexcept -> std::same_as<bool>;
+      { const_queue.tx_quick_room() } noexcept -> std::same_as<std::size_t>;
       { queue.tx_reclaim_each(count, sink) } noexcept -> std::same_as<std::size_t>;
       { const_queue.tx_room() } noexcept -> std::same_as<std::size_t>;
       { const_queue.pending() } noexcept -> std::same_as<bool>;

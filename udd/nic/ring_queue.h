@@ -70,6 +70,7 @@ class RingQueue {
     tx_buffers_ = rx_buffers_ + slots.rx;
     tx_batch_ends_ = tx_buffers_ + slots.tx;
     buffers_iova_ = pool.iova(0).value;
+    data_to_iova_ = buffers_iova_ - std::bit_cast<std::uint64_t>(pool.data(0));
     // The ring may hold half of the process's buffers at most: sending and the kernel's exchange need the others.
     rx_fill_ = std::min(slots.rx - 1, pool.own_buffers() / 2);
   }
@@ -168,29 +169,34 @@ class RingQueue {
     bool more;  ///< there is, or may be, something that it could not do: to be done by the full burst
   };
 
-  /// The quick half of rx_each: up to `wanted` undamaged frames that fit one buffer, as long as accept(i, buffer,
-  /// length) takes the i-th. It ends before a frame that is refused, any other piece, and where a refill is due or the
-  /// ring ends.
+  /// The quick half of rx_each: up to `wanted` undamaged frames that fit one buffer, as long as accept(buffer, length)
+  /// takes them. It ends before a frame that is refused, any other piece, and where a refill is due or the ring ends.
   /// The buffers are the caller's when it returns: accept() must not hand them on.
+  /// Members are read where they are needed, by the instruction that needs them: in registers, others had to be saved.
   template <typename Accept>
   [[gnu::always_inline]] Quick rx_quick(std::size_t wanted, Accept&& accept) noexcept {
-    const std::uint32_t head = state_->rx_head;
-    const std::uint32_t slot = head & rx_mask_;
-    const std::size_t run = std::min<std::size_t>(wanted, rx_quick_end_ - head);
-    const RingDescriptor* const descriptors = rx_ring_ + slot;
+    const std::uint32_t slot = state_->rx_head & rx_mask_;
+    const std::size_t run = std::min<std::size_t>(wanted, rx_quick_end_ - state_->rx_head);
+    const RingDescriptor* descriptor = rx_ring_ + slot;
     const BufferIndex* const buffers = rx_buffers_ + slot;
-    const std::uint64_t plain = rx_plain_;
     std::size_t count = 0;
     const auto ended = [&](bool more) noexcept {
-      publish(state_->rx_head, head + static_cast<std::uint32_t>(count));
+      publish(state_->rx_head, state_->rx_head + static_cast<std::uint32_t>(count));
       return Quick{count, more};
     };
-    for (; count != run; ++count) {
-      const std::uint64_t word = descriptors[count].load();
-      if ((word & kRxPlainMask) != plain) return ended((word & Format::kRxDone) != 0);
-      if (!accept(count, buffers[count], static_cast<std::uint16_t>(Format::rx_length(word)))) return ended(true);
+    if (run == 0) [[unlikely]]
+      return {0, true};
+    for (; count != run; ++count, ++descriptor) {
+      const std::uint64_t word = descriptor->load();
+      if ((word & kRxPlainMask) != rx_plain_) {
+        if ((word & Format::kRxDone) != 0) [[unlikely]]
+          return ended(true);
+        return ended(false);
+      }
+      if (!accept(buffers[count], static_cast<std::uint16_t>(Format::rx_length(word)))) [[unlikely]]
+        return ended(true);
     }
-    return ended(run != wanted || wanted == 0);
+    return ended(count < wanted);
   }
 
   /// Where the last quick burst has ended at the ring's end, or for a refill: does that. @return true if another may
@@ -258,36 +264,37 @@ class RingQueue {
         buffer = tx_buffers_;
       }
     }
-    hand_over(state, tail, end, *descriptor);
+    descriptor->store(descriptor->word | Format::kTxReport);
+    hand_over(state, tail, end);
     allow_tx_quick();
   }
 
-  /// The quick half of tx_each, for frames of one buffer each: writes the first of `frames` that good(frame) is true
-  /// of, which it must not be of one that says more(). None if they do not lie in a row in the ring, or so much of it
-  /// is in use that it is time to reclaim. @return how many; if any, tx_submit() them.
+  /// Up to so many frames may go to tx_quick(): fewer than there are slots, as its burst must lie in a row in the ring,
+  /// and not so many be in use that it is time to reclaim.
+  [[nodiscard]] std::size_t tx_quick_room() const noexcept { return tx_quick_end_ - state_->tx_tail; }
+  /// The quick half of tx_each, for frames of one buffer each: sends all of 1..tx_quick_room() frames if good(frame) is
+  /// true of each, which it must not be of one that says more(); or none. Members are read where they are needed, as in
+  /// rx_quick().
   template <typename Good>
-  [[gnu::always_inline]] std::size_t tx_quick(std::span<const Frame> frames, Good&& good) noexcept {
+  [[nodiscard, gnu::always_inline]] bool tx_quick(std::span<const Frame> frames, Good&& good) noexcept {
     const std::uint32_t tail = state_->tx_tail;
     const std::uint32_t slot = tail & tx_mask_;
-    if (frames.size() > tx_quick_end_ - tail) [[unlikely]]
-      return 0;
-    const std::uint64_t iova = buffers_iova_ - std::bit_cast<std::uint64_t>(pool_->data(0));
+    const std::uint64_t to_iova = data_to_iova_;
     RingDescriptor* descriptor = tx_ring_ + slot;
     BufferIndex* buffer = tx_buffers_ + slot;
     const Frame* frame = frames.data();
     const Frame* const end = frame + frames.size();
-    for (; frame != end && good(*frame); ++frame, ++descriptor) {
+    do {
+      if (!good(*frame)) [[unlikely]]
+        return false;
       *buffer++ = frame->tag();
-      descriptor->address = iova + std::bit_cast<std::uint64_t>(frame->data().data());
+      descriptor->address = to_iova + std::bit_cast<std::uint64_t>(frame->data().data());
       descriptor->store(Format::tx_word(frame->size(), true));
-    }
-    return static_cast<std::size_t>(frame - frames.data());
-  }
-  /// To the NIC.
-  [[gnu::always_inline]] void tx_submit(std::size_t count) noexcept {
-    const std::uint32_t tail = state_->tx_tail;
-    const std::uint32_t end = tail + static_cast<std::uint32_t>(count);
-    hand_over(*state_, tail, end, tx_ring_[(end - 1) & tx_mask_]);
+      ++descriptor;
+    } while (++frame != end);
+    tx_ring_[slot + frames.size() - 1].store(Format::tx_word(end[-1].size(), true) | Format::kTxReport);
+    hand_over(*state_, tail, tail + static_cast<std::uint32_t>(frames.size()));
+    return true;
   }
 
   /// Slots that a frame of the kernel's takes: its pieces in runs that a descriptor carries, and what is to be done
@@ -330,7 +337,9 @@ class RingQueue {
         put({.address = address, .word = word(left, pieces + 1 == behind)}, pieces->token);
       }
     }
-    hand_over(state, tail, end, tx_ring_[(end - 1) & tx_mask_]);
+    RingDescriptor& last = tx_ring_[(end - 1) & tx_mask_];
+    last.store(last.word | Format::kTxReport);
+    hand_over(state, tail, end);
     allow_tx_quick();
   }
 
@@ -342,8 +351,10 @@ class RingQueue {
     const std::uint32_t tail = state.tx_tail;
     const std::uint32_t first = state.tx_head;
     const std::uint32_t mask = tx_mask_;
-    const std::uint32_t* const ends = tx_batch_ends_;
+    std::uint32_t* const ends = tx_batch_ends_;
     const RingDescriptor* const ring = tx_ring_;
+    // Frames are done in order: with the last one all are, and their batches can be one.
+    if (first != tail && (ring[(tail - 1) & mask].load() & Format::kTxDone) != 0) ends[first & mask] = tail;
     std::uint32_t head = first;
     while (head != tail && head - first != wanted) {
       const std::uint32_t slot = head & tx_mask_;
@@ -360,7 +371,7 @@ class RingQueue {
       const std::uint32_t run = std::min(end - head, most);
       head += run;
       // What is left of the last batch becomes a batch of its own, before the index says so.
-      if (head != end) tx_batch_ends_[head & tx_mask_] = end;
+      if (head != end) ends[head & mask] = end;
       publish(state.tx_head, head);
       sink(std::span<const BufferIndex>(tx_buffers_ + slot, run));
     }
@@ -410,14 +421,15 @@ class RingQueue {
   }
 
  private:
-  /// Refilling waits for this many empty slots, so that its doorbell is shared by as many frames.
-  static constexpr std::uint32_t kRefillBatch = 32;
+  /// Refilling waits for this many empty slots, or a quarter of a short ring, so that its doorbell is shared by as many
+  /// frames.
+  static constexpr std::uint32_t kRefillBatch = 64;
   /// Quick bursts fill so many slots of the transmit ring before they leave it to a full one to reclaim: seldom, but
   /// while their descriptors are still in the cache.
   static constexpr std::uint32_t kTxQuick = 128;
 
   [[nodiscard]] std::uint32_t refill_from(std::uint32_t rx_tail) const noexcept {
-    return rx_tail - (rx_fill_ > kRefillBatch ? rx_fill_ - kRefillBatch : rx_fill_);
+    return rx_tail - (rx_fill_ - std::min(kRefillBatch, rx_fill_ / 4));
   }
   /// Up to where a quick burst may go that begins at `at`: `limit`, or the ring's end. Not before `at`.
   [[nodiscard]] static std::uint32_t quick_end(std::uint32_t at, std::uint32_t mask, std::uint32_t limit) noexcept {
@@ -434,9 +446,7 @@ class RingQueue {
   }
 
   /// The batch [tail, end) to the NIC, which reports its last piece only; what came before it is done then, too.
-  [[gnu::always_inline]] void hand_over(QueueState& state, std::uint32_t tail, std::uint32_t end,
-                                        RingDescriptor& last) noexcept {
-    last.store(last.word | Format::kTxReport);
+  [[gnu::always_inline]] void hand_over(QueueState& state, std::uint32_t tail, std::uint32_t end) noexcept {
     tx_batch_ends_[tail & tx_mask_] = end;
     publish(state.tx_tail, end);
     doorbell_.tx_tail(end & tx_mask_);
@@ -519,6 +529,7 @@ class RingQueue {
   std::uint32_t* tx_batch_ends_ = nullptr;
   std::uint64_t rx_plain_ = kRxPlain;  ///< what the masked word of a whole frame looks like; kRxNever amid a long one
   std::uint64_t buffers_iova_ = 0;
+  std::uint64_t data_to_iova_ = 0;  ///< what an address in a buffer lacks to be the NIC's
   Pool* pool_;
   Doorbell doorbell_;
   Slots slots_;

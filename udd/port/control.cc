@@ -59,10 +59,10 @@ bool Control::look(Ticks now) noexcept {
   if (parts_.ctrl.config_changed(config_.seq)) {
     try {
       if (const std::optional<TunnelConfig> config = parts_.ctrl.read_config()) {
+        changed = true;  // in part, if the NIC refuses
         apply(*config);
         note_facts();
         parts_.events.push(PortEvent::Kind::kConfigChanged);
-        changed = true;
       }
     } catch (const std::exception& error) {
       parts_.log.write(LogLevel::kError, "config-refused", error.what());

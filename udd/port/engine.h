@@ -50,6 +50,7 @@ class Engine final : public QueueEngine {
     const auto [count, more] = receive_quickly(out);
     if (more) [[unlikely]]
       return rx_rest(out, count);
+    app_rx_ += count;
     leave();
     return count;
   }
@@ -80,14 +81,12 @@ class Engine final : public QueueEngine {
   }
 
   std::size_t tx(std::span<const Frame> frames) noexcept override {
-    if (!enter_at_once() || !tx_plain_ || frames.empty()) [[unlikely]]
+    // one comparison for none and too many
+    if (!enter_at_once() || !tx_plain_ || frames.size() - 1 >= queue_->tx_quick_room() || !send_quickly(frames))
+        [[unlikely]]
       return tx_full(frames);
-    const std::size_t count = queue_->tx_quick(frames, good_to_send());
-    if (count != frames.size()) [[unlikely]]
-      return tx_full(frames);
-    submit(count);
     leave();
-    return count;
+    return frames.size();
   }
 
   void release(std::span<const Frame> frames) noexcept override {
@@ -188,7 +187,7 @@ class Engine final : public QueueEngine {
     if (detour_) [[unlikely]]
       return finish_rx(receive_behind(out));
     const auto [count, more] = receive_quickly(out);
-    return more ? rx_rest(out, count) : finish_rx(count);
+    return more ? rx_rest(out, count) : finish_quick_rx(count);
   }
 
   /// What a quick burst of `count` frames has left.
@@ -201,7 +200,18 @@ class Engine final : public QueueEngine {
       more = burst.more;
     }
     const std::span<Frame> rest = out.subspan(count);
-    if (more && !rest.empty()) count += receive<false>(rest, rest.size());
+    if (!more || rest.empty()) return finish_quick_rx(count);
+    app_rx_ += count;
+    return finish_rx(count + receive<false>(rest, rest.size()));
+  }
+
+  /// The end of a round in which nothing but frames of the application's was met: the tunnel's turn only if it is due.
+  std::size_t finish_quick_rx(std::size_t count) noexcept {
+    app_rx_ += count;
+    if (now_ < quick_until_ && !tunnel_.anything_to_send()) {
+      leave();
+      return count;
+    }
     return finish_rx(count);
   }
 
@@ -213,18 +223,14 @@ class Engine final : public QueueEngine {
 
   /// The application's frames at the front of the ring, if they are of the commonest kind.
   [[gnu::always_inline]] typename Q::Quick receive_quickly(std::span<Frame> out) noexcept {
-    const Steering::Commonest mine = steering_->commonest();
-    std::byte* const buffers = buffers_;
-    const auto burst =
-        queue_->rx_quick(out.size(), [=](std::size_t i, BufferIndex buffer, std::uint16_t length) noexcept {
-          std::byte* const data = buffers + std::size_t{buffer} * kBufferSize;
-          if (length < Steering::kHeaderLength || !mine.matches(data)) [[unlikely]]
-            return false;
-          out[i] = Frame(data, buffer, length, kBufferSize);
-          return true;
-        });
-    app_rx_ += burst.count;
-    return burst;
+    return queue_->rx_quick(out.size(),
+                            [this, to = out.data()](BufferIndex buffer, std::uint16_t length) mutable noexcept {
+                              std::byte* const data = buffers_ + std::size_t{buffer} * kBufferSize;
+                              if (length < Steering::kHeaderLength || !commonest_.matches(data)) [[unlikely]]
+                                return false;
+                              *to++ = Frame(data, buffer, length);
+                              return true;
+                            });
   }
 
   /// @param pieces  at most; there is room in `out` for as many and those that wait for the rest of their frame
@@ -267,7 +273,7 @@ class Engine final : public QueueEngine {
       const Piece parked = piece();
       park({&parked, 1});
     } else {
-      *to++ = Frame(data, buffer, length, static_cast<std::uint16_t>(kBufferSize - offset));
+      *to++ = Frame(data, buffer, length);
     }
     return to;
   }
@@ -344,20 +350,20 @@ class Engine final : public QueueEngine {
     const std::uint32_t free = pool_->free_count();
     const std::size_t wanted = std::min<std::size_t>(out.size(), free - std::min(free, kReserve));
     return pool_->take_each(wanted, [this, to = out.data()](BufferIndex buffer) mutable noexcept {
-      *to++ = Frame(pool_->data(buffer), buffer, 0, kBufferSize);
+      *to++ = Frame(pool_->data(buffer), buffer, 0);
     });
   }
 
   /// How many of `frames` are whole and may be sent, up to the first that may not, or goes on in the next.
   std::size_t sendable(std::span<const Frame> frames) const noexcept {
-    return static_cast<std::size_t>(std::find_if_not(frames.begin(), frames.end(), good_to_send()) - frames.begin());
+    const auto bad = std::find_if_not(frames.begin(), frames.end(),
+                                      [this](const Frame& frame) noexcept { return good_to_send(frame); });
+    return static_cast<std::size_t>(bad - frames.begin());
   }
 
-  /// Tells of a Frame whether it is a whole one that may be sent.
-  [[nodiscard]] auto good_to_send() const noexcept {
-    return [longest = longest_single_, end = first_kernel_buffer_](const Frame& frame) noexcept {
-      return std::uint32_t{frame.size()} - NDD_FRAME_MIN <= longest && frame.tag() < end;
-    };
+  /// Is it a whole one that may be sent?
+  [[nodiscard]] bool good_to_send(const Frame& frame) const noexcept {
+    return std::uint32_t{frame.size()} - NDD_FRAME_MIN <= longest_single_ && frame.tag() < first_kernel_buffer_;
   }
 
   /// What sendable() stopped at: a long frame, which goes out, or one that may not be sent.
@@ -391,13 +397,8 @@ class Engine final : public QueueEngine {
     return count;
   }
 
-  /// A frame's capacity is what is left of its buffer from data() on.
   [[nodiscard]] static Piece piece_of(const Frame& frame) noexcept {
-    return {.buffer = frame.buffer(),
-            .offset = static_cast<std::uint16_t>(kBufferSize - frame.capacity()),
-            .length = frame.size(),
-            .flags = kWhole,
-            .vlan_tci = 0};
+    return {.buffer = frame.buffer(), .offset = frame.offset(), .length = frame.size(), .flags = kWhole, .vlan_tci = 0};
   }
 
   /// Slots the application may fill now.
@@ -414,26 +415,25 @@ class Engine final : public QueueEngine {
     return room;
   }
 
-  /// All of tx(), from the start: what a quick burst has written counts for nothing before it is submitted, and another
-  /// thread may serve in between.
+  /// All of tx(), from the start: a quick burst sends all or nothing, and another thread may serve in between.
   [[gnu::noinline]] std::size_t tx_full(std::span<const Frame> frames) noexcept {
     if (!enter()) return 0;
-    std::size_t count = 0;
-    if (tx_plain_ && !frames.empty() && frames.size() <= room_for_application()) {
-      count = queue_->tx_quick(frames, good_to_send());
-      if (count != 0) submit(count);
+    std::size_t count = frames.size();
+    if (flush_interval_ != 0) {
+      count = hold(frames);
+    } else if (!tx_plain_ || count > room_for_application() || count - 1 >= queue_->tx_quick_room() ||
+               !send_quickly(frames)) {
+      count = send(frames);
     }
-    const std::span<const Frame> rest = frames.subspan(count);
-    if (!rest.empty()) count += flush_interval_ == 0 ? send(rest) : hold(rest);
     leave();
     return count;
   }
 
-  /// The NIC gets what tx_quick() has written.
-  [[gnu::always_inline]] void submit(std::size_t count) noexcept {
-    app_tx_ += count;
+  [[gnu::always_inline]] bool send_quickly(std::span<const Frame> frames) noexcept {
+    if (!queue_->tx_quick(frames, [this](const Frame& frame) noexcept { return good_to_send(frame); })) return false;
+    app_tx_ += frames.size();
     ++doorbells_;
-    queue_->tx_submit(count);
+    return true;
   }
 
   std::size_t send(std::span<const Frame> frames) noexcept {

@@ -16,7 +16,7 @@ namespace udd {
 /// What the application is told of a piece.
 [[nodiscard]] inline Frame frame_of(const Pool& pool, BufferIndex buffer, std::uint16_t offset, std::uint16_t length,
                                     bool more) noexcept {
-  return {pool.data(buffer) + offset, buffer, length, static_cast<std::uint16_t>(kBufferSize - offset), more};
+  return {pool.data(buffer) + offset, buffer, length, more};
 }
 
 /// A view; state and pool must outlive it. Thread: one at a time (whoever services the port).

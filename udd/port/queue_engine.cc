@@ -20,7 +20,7 @@ namespace {
 
 // Configuration and warnings are looked at this often by a busy poller: far below what a person or the watchdog
 // (1 ms at least) can notice, and three loads less on most polls.
-constexpr std::chrono::microseconds kLookEvery{20};
+constexpr std::chrono::microseconds kLookEvery{50};
 // Counters for ethtool -S.
 constexpr std::chrono::milliseconds kStatsEvery{100};
 // Sent frames are looked after while the port sleeps: first after the time that a few full frames take on 1 Gbit/s,
@@ -54,6 +54,7 @@ QueueEngine::QueueEngine(const Parts& parts)
       flush_interval_(to_ticks(parts.options.flush_interval)),
       pool_(&parts.pool),
       steering_(&parts.steering),
+      commonest_(parts.steering.commonest()),
       state_(mapped_at<TunnelState>(parts.state, 0, 1)),
       tunnel_(parts.tunnel, parts.queue, parts.ctrl, parts.pool,
               {mapped_behind<std::uint8_t>(state_, sizeof(TunnelState)), parts.pool.buffer_count()}),
@@ -112,6 +113,7 @@ void QueueEngine::refresh() noexcept {
   merging_ = parts_.control.rx_merge();
   max_frame_ = parts_.control.mtu() + kTagAndHeader;
   longest_single_ = std::min<std::uint32_t>(max_frame_, kBufferSize) - NDD_FRAME_MIN;
+  commonest_ = steering_->commonest();
   settle_tx();
 }
 

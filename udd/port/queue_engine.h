@@ -183,6 +183,7 @@ class QueueEngine {
   Ticks hold_until_ = 0;
   Pool* pool_;
   Steering* steering_;
+  Steering::Commonest commonest_;  ///< of steering_
   TunnelState* state_;
   TunnelQueue tunnel_;
 

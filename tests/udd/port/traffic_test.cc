@@ -247,7 +247,7 @@ TEST_F(LongFrames, ThatMakeNoSenseStayTheCallers) {
   empty[1].set_more(true);
   refused(empty);
   std::vector<Frame> foreign = split(long_frame(5));
-  foreign[2] = Frame(foreign[2].data().data(), 1023, 60, 4096);  // a buffer of the kernel's
+  foreign[2] = Frame(foreign[2].data().data(), 1023, 60);  // a buffer of the kernel's
   EXPECT_EQ(pair_.queue(0).tx(foreign), 0u);
   EXPECT_EQ(pair_.queue(1).rx(got_), 0u);
 }
@@ -311,7 +311,7 @@ TEST(Traffic, WhatMayNotBeSentStaysTheCallers) {
   frames[2].resize(1500 + 18);
   EXPECT_EQ(pair.queue(0).tx(std::span(frames).subspan(2)), 2u);
   EXPECT_EQ(pair.port(0).stats().tx_refused, 2u);
-  Frame foreign(nullptr, 1023, 60, 4096);  // a buffer of the kernel's
+  Frame foreign(nullptr, 1023, 60);  // a buffer of the kernel's
   EXPECT_EQ(pair.queue(0).tx({&foreign, 1}), 0u);
   EXPECT_EQ(pair.app_receive(1).size(), 4u);
 }
