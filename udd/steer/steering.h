@@ -47,7 +47,7 @@ class Steering {
   bool leave(const MacAddress& group) noexcept;
   [[nodiscard]] std::span<const MacAddress> groups() const noexcept { return groups_; }
 
-  /// The frames that most are: of the first EtherType, to the port's own address. Held in registers over a burst.
+  /// The frames that most are: of the first EtherType, to the port's own address. The service loop keeps a copy.
   class Commonest {
    public:
     Commonest(std::uint16_t type, std::uint64_t mac) noexcept : type_(type), mac_(mac) {}
