@@ -5,6 +5,7 @@
  * Also the moments at which the NIC begins and ceases to see pool and window.
  */
 #include <linux/eventfd.h>
+#include <linux/file.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -28,6 +29,8 @@ static void kagent_session_destroy(struct kagent_session *session)
 	kvfree(session->owners);
 	kvfree(session->ktx_octets);
 	put_pid(session->owner);
+	if (session->container)
+		fput(session->container);
 	kagent_port_put(session->port);
 	kfree(session);
 	atomic_dec(&kagent_live_sessions);

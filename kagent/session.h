@@ -162,6 +162,7 @@ struct kagent_session {
 	struct kagent_pool ctrl_pages;
 	struct kagent_pool state_pages;
 	void *ctrl;		/* kernel's mapping of ctrl_pages */
+	struct file *container;	/* VFIO's; see kagent_hand_over() */
 	struct ndd_health *health;
 	struct ndd_config *config;
 	struct ndd_stats *stats;

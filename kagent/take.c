@@ -260,6 +260,11 @@ static int kagent_hand_over(struct kagent_file *file,
 		kagent_port_end(file->port, session, NDD_REASON_TAKE_FAILED);
 		goto err_put_fds;
 	}
+	/* In an exiting process one thread may let go of the container while
+	 * another lets go of the device, and with it of what is in the container:
+	 * VFIO of 6.1 follows a NULL pointer then. The last one is us.
+	 */
+	session->container = get_file(request->take.container);
 	fd_install(take->group_fd, request->take.group);
 	fd_install(take->container_fd, request->take.container);
 	request->take = (struct kagent_take) {};
