@@ -28,11 +28,13 @@ sent_in_segments() {
 	# no segment is longer than the MTU allows, and few are shorter
 	check [ $((received / segments)) -le 1522 ]
 	check [ $((received / segments)) -ge 1000 ]
-	check [ $mapped -gt $((octets / 2)) ]
+	check [ $mapped -gt $((octets / 4)) ]
 }
 
 case_begin setup
 create_ndd0
+# TCP cuts its frames short where a connection is slow, and of short frames little is whole pages
+echo 16 >/proc/sys/net/ipv4/tcp_min_tso_segs
 check ip addr add fd00::1/64 dev ndd0 nodad
 check far ip addr add fd00::2/64 dev eth1 nodad
 check ip link add link ndd0 name ndd0.5 type vlan id 5
