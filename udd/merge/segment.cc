@@ -2,6 +2,7 @@
 // TcpSegment: the fields of Ethernet, IPv4 (RFC 791), IPv6 (RFC 8200) and TCP (RFC 9293) that matter to merging.
 #include "udd/merge/segment.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "udd/base/internet_sum.h"
@@ -13,7 +14,7 @@ constexpr std::size_t kMacLength = 14;
 constexpr std::size_t kTagLength = 4;
 constexpr std::size_t kIpv4Length = 20;
 constexpr std::size_t kIpv6Length = 40;
-constexpr std::size_t kTcpLength = 20;
+constexpr std::size_t kTcpLength = 20, kTcpLongest = 60;
 constexpr std::uint16_t kTypeIpv4 = 0x0800;
 constexpr std::uint16_t kTypeIpv6 = 0x86dd;
 constexpr std::uint16_t kTypeVlan = 0x8100;
@@ -104,18 +105,25 @@ bool same_connection(const TcpSegment& a, const TcpSegment& b) noexcept {
   return equal(a, b, addresses, octets) && equal(a, b, kMacLength - 2, a.network - (kMacLength - 2));
 }
 
+namespace {
+
+/// IPv4's identification, see same_headers().
+bool identification_goes_on(const std::byte* head_ip, const std::byte* next_ip, std::uint16_t nth) noexcept {
+  const auto step = static_cast<std::uint16_t>(load16(next_ip + kIdentification) - load16(head_ip + kIdentification));
+  return step == nth || (step == 0 && (load16(head_ip + kFragment) & kDontFragment) != 0);
+}
+
+}  // namespace
+
 bool same_headers(const TcpSegment& head, const TcpSegment& next, std::uint16_t nth) noexcept {
   if (head.payload != next.payload || !equal(head, next, 0, kMacLength)) return false;
   const std::size_t ip = head.network;
   if (head.v6) {
     if (!equal(head, next, ip, kPayloadLength) || !equal(head, next, ip + kNextHeader, 2)) return false;
   } else {
-    const std::uint16_t step = static_cast<std::uint16_t>(load16(next.frame + ip + kIdentification) -
-                                                          load16(head.frame + ip + kIdentification));
-    const bool may_stay = (load16(head.frame + ip + kFragment) & kDontFragment) != 0;
     // octets 0 and 1: version, type of service; 6 to 9: fragments, time to live, protocol
     if (!equal(head, next, ip, kTotalLength) || !equal(head, next, ip + kFragment, kIpChecksum - kFragment) ||
-        (step != nth && (step != 0 || !may_stay))) {
+        !identification_goes_on(head.frame + ip, next.frame + ip, nth)) {
       return false;
     }
   }
@@ -123,6 +131,38 @@ bool same_headers(const TcpSegment& head, const TcpSegment& next, std::uint16_t 
   // acknowledgement and data offset; the window; options. The flags are those that parse_tcp() calls mergeable.
   return equal(head, next, tcp + kAcknowledgement, kDataOffset + 1 - kAcknowledgement) &&
          equal(head, next, tcp + kWindow, 2) && equal(head, next, tcp + kTcpLength, head.payload - (tcp + kTcpLength));
+}
+
+HeaderMask mask_of(const TcpSegment& head) noexcept {
+  std::array<std::byte, HeaderMask::kWords * sizeof(HeaderMask::Word)> octets{};
+  static_assert(octets.size() >= kMacLength + kTagLength + kIpv6Length + kTcpLongest);
+  const auto set = [&](std::size_t from, std::size_t length, std::byte to) noexcept {
+    std::fill_n(octets.begin() + static_cast<std::ptrdiff_t>(from), length, to);
+  };
+  set(0, head.payload, std::byte{0xff});
+  if (!head.v6) {
+    set(head.network + kIdentification, 2, std::byte{0});
+    set(head.network + kIpChecksum, 2, std::byte{0});
+  }
+  set(head.transport + kSequence, 4, std::byte{0});
+  set(head.transport + kTcpChecksum, 2, std::byte{0});
+  HeaderMask mask;
+  mask.count = (std::size_t{head.payload} + sizeof(HeaderMask::Word) - 1) / sizeof(HeaderMask::Word);
+  std::memcpy(mask.words.data(), octets.data(), octets.size());
+  return mask;
+}
+
+bool goes_on(const TcpSegment& head, const HeaderMask& mask, const std::byte* frame, std::uint32_t sequence,
+             std::uint16_t nth) noexcept {
+  using Word = HeaderMask::Word;
+  Word differing = 0;
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < mask.count; ++i) {
+    const std::size_t at = i * sizeof(Word);
+    differing |= (load<Word>(head.frame + at) ^ load<Word>(frame + at)) & mask.words[i];
+  }
+  return differing == 0 && load32(frame + head.transport + kSequence) == sequence &&
+         (head.v6 || identification_goes_on(head.frame + head.network, frame + head.network, nth));
 }
 
 void finish_head(std::byte* frame, const TcpSegment& head, std::uint32_t payload_length, bool push) noexcept {

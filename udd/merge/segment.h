@@ -3,6 +3,7 @@
 // Between the NIC's receive ring and TcpMerge; nothing here changes a frame but finish_head().
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -39,6 +40,25 @@ struct TcpSegment {
 /// same but lengths, checksums, sequence, PSH and IPv4's identification. That must go on as a segmenting sender lets
 /// it, `nth` after the head's; with DF, where it means nothing (RFC 6864 section 4.1), it may also stay.
 [[nodiscard]] bool same_headers(const TcpSegment& head, const TcpSegment& next, std::uint16_t nth) noexcept;
+
+/// What the headers of a large frame's segments have in common: all octets but the sequence, IPv4's identification and
+/// the checksums. The last segment differs in its length, too, and in PSH.
+struct HeaderMask {
+  using Word = std::uint64_t;
+  static constexpr std::size_t kWords = 15;  ///< behind a VLAN tag IPv6, and TCP with all its options
+
+  std::array<Word, kWords> words;  ///< 1 where it must be the same
+  std::size_t count = 0;           ///< of words; 0: not known
+};
+
+/// @param head  mergeable
+[[nodiscard]] HeaderMask mask_of(const TcpSegment& head) noexcept;
+
+/// In one comparison what parse_tcp(), same_connection() and same_headers() say of the commonest kind of frame: it is
+/// mergeable, in all as long as `head`, of its connection, goes on with `sequence`, and could be its `nth`. False says
+/// nothing. There must be no less of `frame` than of the head's.
+[[nodiscard]] bool goes_on(const TcpSegment& head, const HeaderMask& mask, const std::byte* frame,
+                           std::uint32_t sequence, std::uint16_t nth) noexcept;
 
 /// Makes the first frame's headers those of the merged one: IP's length and checksum, PSH, and in place of TCP's
 /// checksum the sum over the pseudo-header, as a frame has it whose checksum is left to be filled in.

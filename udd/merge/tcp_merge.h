@@ -34,6 +34,9 @@ class TcpMerge {
 
   /// The pool must outlive it.
   explicit TcpMerge(const Pool& pool) noexcept : pool_(&pool) {}
+  ~TcpMerge() = default;
+  TcpMerge(const TcpMerge&) = delete;
+  TcpMerge& operator=(const TcpMerge&) = delete;
 
   [[nodiscard]] bool empty() const noexcept { return open_ == 0; }
   [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
@@ -41,7 +44,104 @@ class TcpMerge {
   /// Takes a frame of the kernel's. sink(span of pieces, const RxOffload&) gets what is ready, in order.
   /// @param frame  its pieces; the first holds all headers, or it is not merged
   template <typename Sink>
-  void add(std::span<const Piece> frame, Sink&& sink) noexcept {
+  [[gnu::always_inline]] void add(std::span<const Piece> frame, Sink&& sink) noexcept {
+    const Piece& first = frame.front();
+    if (latest_ != nullptr && frame.size() == 1 && latest_->goes_on(first, pool_->data(first.buffer) + first.offset))
+        [[likely]] {
+      latest_->append_alike(first);
+      return;
+    }
+    look_at(frame, sink);
+  }
+
+  /// Ends all open frames, oldest first. At the end of every poll.
+  template <typename Sink>
+  void flush(Sink&& sink) noexcept {
+    for (std::size_t i = 0; i < open_; ++i) emit(flows_[i], sink);
+    open_ = 0;
+    latest_ = nullptr;
+  }
+
+ private:
+  /// A frame being put together.
+  struct Flow {
+    TcpSegment head;
+    std::uint32_t next_sequence;
+    std::uint32_t payload_length;
+    std::uint16_t segment_size;
+    std::uint16_t segments;
+    bool push;
+    std::size_t count;  ///< pieces
+    HeaderMask mask;    ///< known with two segments or more
+    std::array<Piece, NDD_PIECES_MAX> pieces;
+
+    void begin(const TcpSegment& segment, std::span<const Piece> frame) noexcept {
+      head = segment;
+      next_sequence = segment.sequence + segment.payload_length;
+      payload_length = segment.payload_length;
+      segment_size = static_cast<std::uint16_t>(segment.payload_length);
+      segments = 1;
+      push = segment.last;
+      count = frame.size();
+      mask.count = 0;
+      std::copy(frame.begin(), frame.end(), pieces.begin());
+    }
+
+    /// It will be the first of many, perhaps. Words are compared, so the last one must not end behind the frame.
+    void expect_more() noexcept {
+      mask = mask_of(head);
+      if (count != 1 || pieces[0].length < mask.count * sizeof(HeaderMask::Word)) mask.count = 0;
+    }
+
+    /// May a segment of one piece be appended that is as long as the head? False says nothing.
+    [[nodiscard]] bool goes_on(const Piece& piece, const std::byte* frame) const noexcept {
+      constexpr std::uint16_t kGood = Piece::kFirst | Piece::kLast | Piece::kChecksumOk;
+      return mask.count != 0 && piece.flags == kGood && piece.length == head.payload + segment_size &&
+             count != pieces.size() && fits_ip(segment_size) &&
+             udd::goes_on(head, mask, frame, next_sequence, segments);
+    }
+
+    [[nodiscard]] bool fits_ip(std::uint32_t more) const noexcept {
+      constexpr std::uint32_t kIpMax = 65535;
+      return head.payload - head.network + payload_length + more <= kIpMax;
+    }
+
+    [[nodiscard]] bool extends(const TcpSegment& segment, std::size_t more) const noexcept {
+      return segment.sequence == next_sequence && segment.payload_length <= segment_size &&
+             count + more <= pieces.size() && fits_ip(segment.payload_length) && same_headers(head, segment, segments);
+    }
+
+    /// One that goes_on().
+    void append_alike(const Piece& piece) noexcept {
+      next_sequence += segment_size;
+      payload_length += segment_size;
+      ++segments;
+      pieces[count - 1].flags &= static_cast<std::uint16_t>(~Piece::kLast);
+      pieces[count++] = {.buffer = piece.buffer,
+                         .offset = static_cast<std::uint16_t>(piece.offset + head.payload),
+                         .length = segment_size,
+                         .flags = Piece::kLast | Piece::kChecksumOk,
+                         .vlan_tci = 0};
+    }
+
+    /// @param octets  of payload, behind headers as long as the head's
+    void append(std::uint32_t octets, std::span<const Piece> frame) noexcept {
+      next_sequence += octets;
+      payload_length += octets;
+      ++segments;
+      const std::size_t first = count;
+      for (const Piece& piece : frame) pieces[count++] = piece;
+      // Of those behind the head only the payload counts.
+      pieces[first].offset = static_cast<std::uint16_t>(pieces[first].offset + head.payload);
+      pieces[first].length = static_cast<std::uint16_t>(pieces[first].length - head.payload);
+      pieces[first - 1].flags &= static_cast<std::uint16_t>(~Piece::kLast);
+      pieces[first].flags &= static_cast<std::uint16_t>(~Piece::kFirst);
+    }
+  };
+
+  /// Any frame.
+  template <typename Sink>
+  [[gnu::noinline]] void look_at(std::span<const Piece> frame, Sink&& sink) noexcept {
     const Piece& first = frame.front();
     std::size_t length = 0;
     for (const Piece& piece : frame) length += piece.length;
@@ -67,65 +167,14 @@ class TcpMerge {
       flow = &flows_[open_++];
       flow->begin(segment, frame);
     } else {
-      flow->append(segment, frame);
+      if (flow->segments == 1) flow->expect_more();
+      flow->push = segment.last;
+      flow->append(segment.payload_length, frame);
     }
+    latest_ = flow;
     // A short segment is a large frame's last one.
     if (segment.last || segment.payload_length != flow->segment_size) end(*flow, sink);
   }
-
-  /// Ends all open frames, oldest first. At the end of every poll.
-  template <typename Sink>
-  void flush(Sink&& sink) noexcept {
-    for (std::size_t i = 0; i < open_; ++i) emit(flows_[i], sink);
-    open_ = 0;
-  }
-
- private:
-  /// A frame being put together.
-  struct Flow {
-    TcpSegment head;
-    std::uint32_t next_sequence;
-    std::uint32_t payload_length;
-    std::uint16_t segment_size;
-    std::uint16_t segments;
-    bool push;
-    std::size_t count;  ///< pieces
-    std::array<Piece, NDD_PIECES_MAX> pieces;
-
-    void begin(const TcpSegment& segment, std::span<const Piece> frame) noexcept {
-      head = segment;
-      next_sequence = segment.sequence + segment.payload_length;
-      payload_length = segment.payload_length;
-      segment_size = static_cast<std::uint16_t>(segment.payload_length);
-      segments = 1;
-      push = segment.last;
-      count = frame.size();
-      std::copy(frame.begin(), frame.end(), pieces.begin());
-    }
-
-    [[nodiscard]] bool extends(const TcpSegment& segment, std::size_t more) const noexcept {
-      constexpr std::uint32_t kIpMax = 65535;
-      return segment.sequence == next_sequence && segment.payload_length <= segment_size &&
-             count + more <= pieces.size() &&
-             head.payload - head.network + payload_length + segment.payload_length <= kIpMax &&
-             same_headers(head, segment, segments);
-    }
-
-    void append(const TcpSegment& segment, std::span<const Piece> frame) noexcept {
-      next_sequence += segment.payload_length;
-      payload_length += segment.payload_length;
-      ++segments;
-      push = segment.last;
-      const std::size_t first = count;
-      std::copy(frame.begin(), frame.end(), pieces.begin() + first);
-      count += frame.size();
-      // Of those behind the head only the payload counts.
-      pieces[first].offset = static_cast<std::uint16_t>(pieces[first].offset + segment.payload);
-      pieces[first].length = static_cast<std::uint16_t>(pieces[first].length - segment.payload);
-      pieces[first - 1].flags &= static_cast<std::uint16_t>(~Piece::kLast);
-      pieces[first].flags &= static_cast<std::uint16_t>(~Piece::kFirst);
-    }
-  };
 
   [[nodiscard]] Flow* find(const TcpSegment& segment) noexcept {
     for (std::size_t i = 0; i < open_; ++i) {
@@ -159,10 +208,12 @@ class TcpMerge {
     emit(flow, sink);
     std::copy(&flow + 1, flows_.data() + open_, &flow);
     --open_;
+    latest_ = nullptr;
   }
 
   const Pool* pool_;
   std::size_t open_ = 0;
+  Flow* latest_ = nullptr;  ///< that went on last, if it is open
   Counters counters_;
   std::array<Flow, kFlows> flows_;
 };
