@@ -41,12 +41,14 @@ class RingEntries {
   [[nodiscard]] Entry load(std::uint32_t index) const noexcept {
     std::uint64_t* const from = at(index);
     Words copy;
+#pragma GCC unroll 4
     for (std::size_t i = 0; i < kWords; ++i) copy[i] = std::atomic_ref(from[i]).load(std::memory_order_relaxed);
     return std::bit_cast<Entry>(copy);
   }
   void store(std::uint32_t index, const Entry& entry) const noexcept {
     std::uint64_t* const to = at(index);
     const auto copy = std::bit_cast<Words>(entry);
+#pragma GCC unroll 4
     for (std::size_t i = 0; i < kWords; ++i) std::atomic_ref(to[i]).store(copy[i], std::memory_order_relaxed);
   }
 

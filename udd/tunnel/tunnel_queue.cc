@@ -75,13 +75,19 @@ void TunnelQueue::receive(std::span<const Piece> frame, const RxOffload& offload
     ++counters_.dropped;
     return;
   }
+  std::uint8_t* const with_kernel = with_kernel_.data();
+  const std::uint64_t features = features_;
+  std::uint32_t at = staged_krx_;
+  bool facts = offload.segments != RxOffload::Segments::kNone;
   for (const Piece& piece : frame) {
     // Noted before the kernel can see it: a process that goes on from here never has the buffer twice.
-    with_kernel_[piece.buffer] = 1;
-    ndd_desc desc = descriptor_of(piece, features_);
-    if (offload.segments != RxOffload::Segments::kNone && &piece == &frame.front()) add_facts(desc, offload);
-    krx_.write(staged_krx_++, desc);
+    with_kernel[piece.buffer] = 1;
+    ndd_desc desc = descriptor_of(piece, features);
+    if (facts) add_facts(desc, offload);
+    facts = false;
+    krx_.write(at++, desc);
   }
+  staged_krx_ = at;
   lent_ += count;
   ++counters_.received;
 }
