@@ -37,7 +37,8 @@ class Engine final : public QueueEngine {
         share_(tx_slots_ / 2),
         assembly_(*state_, parts.pool),
         parking_(*state_, parts.pool),
-        merge_(parts.pool) {}
+        merge_(parts.pool),
+        poll_burst_(std::clamp<std::size_t>(tunnel_.batch(), kBurst, kPollBurst)) {}
 
   // rx() and tx() do by themselves what is needed nearly always, and leave anything else to a function at whose call
   // they end: there is no other call in them, so nothing has to be saved for one.
@@ -61,7 +62,7 @@ class Engine final : public QueueEngine {
     count_round<By::kApplication>();
     look_around();
     const std::uint32_t in_flight = tunnel_.in_flight();
-    const std::size_t received = receive<true>({}, kBurst);
+    const std::size_t received = receive<true>({}, poll_burst_);
     const std::size_t moved = serve_tunnel();
     const bool reclaimed = tunnel_.in_flight() != in_flight;
     leave();
@@ -110,7 +111,7 @@ class Engine final : public QueueEngine {
     count_round<By::kAnyone>();
     look_around();
     next_tunnel_ = 0;
-    const std::size_t received = receive<true>({}, kBurst);
+    const std::size_t received = receive<true>({}, poll_burst_);
     const std::size_t moved = serve_tunnel();
     return received + moved != 0;
   }
@@ -153,11 +154,14 @@ class Engine final : public QueueEngine {
   }
 
  private:
-  /// Pieces received, and slots filled for the kernel, in one poll at most: bounds what one side adds to the other's
+  /// Pieces received in one rx(), and slots filled for the kernel, at most: bounds what one side adds to the other's
   /// delay. At 1 Gbit/s 64 full frames are 0.8 ms of wire. The kernel's longest frame must fit: NDD_PIECES_MAX, and
   /// some more for their runs and for what is to be done with them.
   static constexpr std::size_t kBurst = 64;
   static_assert(kBurst > NDD_PIECES_MAX + NDD_FRAME_MAX / Q::kTxPieceMax);
+  /// Pieces received in one poll() or serve(), which have no frames to give: several of the kernel's longest frames,
+  /// so that few are cut where a poll ends, and they share a kick.
+  static constexpr std::size_t kPollBurst = 256;
   /// Frames of the application's in one tx().
   static constexpr std::size_t kSendBurst = 256;
   /// Sent buffers are reclaimed from so many slots in use on: seldom, but while their descriptors are still in the
@@ -240,7 +244,7 @@ class Engine final : public QueueEngine {
     Frame* to = out.data();
     // Inlined into the ring's own loop: between the descriptor and the caller's Frame nothing is written to memory.
     const std::size_t count = queue_->rx_each(
-        std::min(pieces, kBurst),
+        kPark ? pieces : std::min(pieces, kBurst),
         [this, &to](BufferIndex buffer, std::uint16_t length, std::uint64_t word) noexcept {
           to = take<kPark>(
               buffer, 0, length, [word] { return Q::rx_flags(word); }, to);
@@ -595,6 +599,7 @@ class Engine final : public QueueEngine {
   Assembly assembly_;
   Parking parking_;
   TcpMerge merge_;
+  std::size_t poll_burst_;  ///< pieces
   std::uint64_t app_rx_ = 0;
   std::uint64_t app_tx_ = 0;
   std::uint64_t foreign_ = 0;

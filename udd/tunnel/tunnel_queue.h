@@ -12,6 +12,7 @@
 
 #include <linux/ndd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -46,6 +47,8 @@ class TunnelQueue {
   [[nodiscard]] bool anything_to_send() const noexcept { return !ktx_.empty(); }
   [[nodiscard]] bool anything_to_collect() const noexcept { return !krx_free_.empty(); }
 
+  /// Pieces that may well be handed to the kernel before the next publish(): half of those that find room.
+  [[nodiscard]] std::uint32_t batch() const noexcept { return std::min(krx_.size(), lend_at_most_ - lent_) / 2; }
   /// Hands a received frame to the kernel with the next publish(). If KRX is full, or the kernel owes a third of the
   /// process's buffers already, it is dropped, and its buffers are the pool's.
   void receive(std::span<const Piece> frame, const RxOffload& offload = {}) noexcept;
