@@ -197,13 +197,14 @@ static void kagent_release(struct kagent_port *port)
 	port->session = NULL;
 	unlinked = port->unlinked;
 	spin_unlock_bh(&port->lock);
-	if (session)
-		kagent_session_put(session);
 	kagent_port_ops_put(port->held_ops);
 	port->held_ops = NULL;
 	port->tries = 0;
+	/* a new link may be made from here on: freeing the pool takes a while */
 	if (unlinked)
 		kagent_port_unlist(port);
+	if (session)
+		kagent_session_put(session);
 }
 
 static void kagent_serve_direct(struct kagent_port *port)

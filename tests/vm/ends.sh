@@ -209,7 +209,8 @@ for round in 1 2 3; do
 	check wait_for 5 gone $sender
 	wait_for 10 eval '[ "$(netdev_of 03)" = eth0 ]' || fail "no eth0 after round $round"
 	check wait_for 10 sh -c '[ $((0x$(cut -c3- /sys/class/net/eth0/flags) & 0x800)) = 0 ]'
-	check ip link add link eth0 name ndd0 type ndd
+	# the port goes just after its lower has come back
+	check wait_for 5 ip link add link eth0 name ndd0 type ndd
 	check ip addr add 10.0.0.1/24 dev ndd0
 	check ip link set ndd0 up
 	check wait_for 15 pings
