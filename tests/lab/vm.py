@@ -177,7 +177,8 @@ def qemu_command(args, kernel, archive, work):
         command += ["-accel", "tcg,thread=multi", "-smp", str(args.smp)]
     command += ["-serial", "mon:stdio" if args.shell else "stdio"]
     command += ["-chardev", f"socket,id=host,path={work}/host,server=on,wait=off", "-serial", "chardev:host"]
-    command += ["-qmp", f"unix:{work}/qmp,server=on,wait=off"]
+    for name in ("qmp", "autopsy"):
+        command += ["-qmp", f"unix:{work}/{name},server=on,wait=off"]
     if args.monitor:
         command += ["-monitor", f"unix:{args.monitor},server=on,wait=off"]
     if args.iommu != "off":
@@ -234,6 +235,22 @@ def ask(qmp, request):
     return ""
 
 
+def autopsy(qemu, work, cpus):
+    """Where the processors of a guest stand that came to no end, and what their interrupt controllers wait for."""
+    lines = []
+    try:
+        qmp = connect(f"{work}/autopsy", qemu)
+        ask(qmp, {"execute": "qmp_capabilities"})
+        for moment in ("", ", 1 s later"):  # what differs is alive
+            for command in [f"info lapic {cpu}" for cpu in range(cpus)] + ["info registers -a"]:
+                answer = ask(qmp, {"execute": "human-monitor-command", "arguments": {"command-line": command}})
+                lines += [f"(qemu) {command}{moment}"] + re.findall(r"^(?:CPU#|RIP=|LVTT\b|Timer|I[SR]R|APR).*", answer, re.M)
+            time.sleep(1)
+    except (OSError, ValueError, AttributeError) as error:
+        lines.append(f"(qemu) no answer: {error}")
+    return "\n".join(lines).replace("\r", "") + "\n"
+
+
 def boot(args, command, work):
     """Run QEMU to the guest's end or a limit. Returns the serial log, why it was ended, if it was, and if QEMU aborted."""
     chunks, seen_init, ended = [], threading.Event(), ""
@@ -267,11 +284,12 @@ def boot(args, command, work):
                 ended = f"time limit of {args.time_limit} s"
             elif now - start > INIT_LIMIT * args.slow and not seen_init.is_set():
                 ended = f"no init within {INIT_LIMIT * args.slow} s"
+        dead = autopsy(qemu, work, args.smp) if ended else ""
         if qemu.poll() is None:
             qemu.kill()
         aborted = qemu.wait() == -signal.SIGABRT
         reader.join(5)
-    return "".join(chunks), ended, aborted
+    return "".join(chunks) + dead, ended, aborted
 
 
 def shell(args, command, work):
