@@ -379,10 +379,13 @@ void kagent_port_work(struct work_struct *work)
 	request = port->request;
 	port->request = NULL;
 	spin_unlock_bh(&port->lock);
-	if (request)
-		err = kagent_take(port, request);
 	while (kagent_step(port))
 		;
+	if (request) {
+		err = kagent_take(port, request);
+		while (kagent_step(port))
+			;
+	}
 	/* a failed take is answered when the port is back */
 	if (request)
 		kagent_take_finish(port, request, err);

@@ -116,7 +116,10 @@ static int kagent_spec(struct kagent_port *port, const struct ndd_take *take,
 	return -EINVAL;
 }
 
-/* One taker at a time, from here to kagent_take_finish() or unclaim. */
+/* One taker at a time, from here to kagent_take_finish() or unclaim. A port in
+ * direct mode may have the session of its last hold for a moment yet: the port's
+ * work lets go of it before it looks at who is next.
+ */
 static int kagent_claim(struct kagent_port *port, struct kagent_msg *msg)
 {
 	pid_t owner = kagent_port_owner(port);
@@ -127,8 +130,7 @@ static int kagent_claim(struct kagent_port *port, struct kagent_msg *msg)
 	mode = port->mode;
 	if (mode == NDD_MODE_NONE || mode == NDD_MODE_UNBOUND) {
 		err = -ENODEV;
-	} else if (mode == NDD_MODE_DIRECT && !port->claimed &&
-		   !port->session) {
+	} else if (mode == NDD_MODE_DIRECT && !port->claimed) {
 		port->claimed = true;
 		err = 0;
 	}

@@ -214,19 +214,27 @@ sleep 0.5
 check mode_is direct
 case_end
 
+# within SECONDS COMMAND...: like wait_for, with no pause between two tries
+within() {
+	local end=$((SECONDS + $1 * lab_slow))
+	shift
+	until "$@"; do [ $SECONDS -lt $end ] || return 1; done
+}
+
 # What is set on ndd0 at any moment of a restore is what the lower has in the end.
 case_begin set_while_it_comes_back 90
-(while [ ! -e /run/lab/enough ]; do
-	for last in a b c; do ip link set ndd0 address 52:54:00:00:01:0$last mtu 140$((RANDOM % 10)); done
-done) &
-setter=$!
+setters=""
+for last in a b c d e f; do
+	(while [ ! -e /run/lab/enough ]; do ip link set ndd0 address 52:54:00:00:01:0$last mtu 140$((RANDOM % 10)); done) &
+	setters="$setters $!"
+done
 for i in 1 2 3 4 5 6; do
-	hold ./holder take $PORT
+	hold ./holder take $PORT # at the very moment that "direct" can be read
 	kill -9 $holder
-	check wait_for 20 mode_is direct
+	check within 20 mode_is direct
 done
 touch /run/lab/enough
-wait $setter
+wait $setters
 check [ "$(cat /sys/class/net/eth0/mtu)" = "$(cat /sys/class/net/ndd0/mtu)" ]
 check [ "$(cat /sys/class/net/eth0/address)" = "$(cat /sys/class/net/ndd0/address)" ]
 check ip link set ndd0 address 52:54:00:00:00:00 mtu 1500
