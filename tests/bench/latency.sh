@@ -94,13 +94,14 @@ check far ip link set ndd1 up
 server --port $FAR_PORT
 measure "udd - udd" --port ndd0 --peer $FAR_MAC
 # the sockets are opened when both ends have their ports
-./pingpong client --port ndd0 --peer $FAR_MAC --window 8 --duration 6s --json >$RESULT 2>&1 &
+./pingpong client --port ndd0 --peer $FAR_MAC --window 8 --duration 100s --json >$RESULT 2>&1 &
 client=$!
 check wait_for 20 mode_is tunnel
 sniff
 sleep 0.5
 kill -0 $client || fail "the client ended before the count: $(cat $RESULT)"
 seen=$(sniffed) || fail "tcpdump told no count"
+kill -INT $client
 wait $client || fail "client: $(cat $RESULT)"
 step "frames at sockets on $(ls /run/lab/seen.* | wc -l) netdevs, udd - udd: $seen of $(value received) pairs"
 check [ "$seen" = 0 ]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Closes a test run: counts the cases of every target that bazel ran, prints each skip with its reason, and a last line
-"N passed, N failed, N skipped". Called by bazelw:  summary.py EVENTS_JSON BAZEL_STATUS BAZEL_ARGUMENTS…
+"""Closes a test run: counts the cases of every target that bazel ran, prints each skip and failure with its reason, and a last
+line "N passed, N failed, N skipped". Called by bazelw:  summary.py EVENTS_JSON BAZEL_STATUS BAZEL_ARGUMENTS…
 
 The exit status is bazel's; but a run of everything in which no guest case ran on one of the kernels is a failure: a lab that
 silently skips itself must not look green.
@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 # what a run of everything must have reached, by its --config
 KERNELS = {"": ("6.1", "6.12"), "--config=debug_kernel": ("debug",), "--config=full": ("6.1", "6.12", "debug")}
+REASON_LENGTH = 300
 
 
 def events(path):
@@ -29,8 +30,9 @@ def target_cases(xml):
         for case in suite.findall("testcase"):
             name = f"{case.get('classname') or suite.get('name')}.{case.get('name')}"
             skipped = case.find("skipped")
-            if case.find("failure") is not None or case.find("error") is not None:
-                yield suite.get("name"), name, "failed", ""
+            broken = next((b for b in (case.find("failure"), case.find("error")) if b is not None), None)
+            if broken is not None:
+                yield suite.get("name"), name, "failed", broken.get("message") or ""
             elif skipped is not None or case.get("status") == "notrun" or case.get("result") == "skipped":
                 yield suite.get("name"), name, "skipped", (skipped.get("message") or "") if skipped is not None else ""
             else:
@@ -55,10 +57,9 @@ def main():
                 kernel = re.search(r"\[(6\.\d+|debug)\]$", suite or "")
                 if kernel and what != "skipped":
                     guests[kernel.group(1)] += 1
-                if what == "skipped":
-                    skips.append(f"{label} {name}: {' '.join(reason.split()) or 'no reason given'}")
-                elif what == "failed":
-                    failures.append(f"{label} {name}")
+                if what != "passed":
+                    told = " ".join(reason.split())[:REASON_LENGTH] or "no reason given"
+                    (skips if what == "skipped" else failures).append(f"{label} {name}: {told}")
             if result["status"] != "PASSED" and not found["failed"]:
                 found["failed"] += 1
                 failures.append(f"{label} ({result['status'].lower()})")
