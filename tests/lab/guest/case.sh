@@ -17,8 +17,8 @@ lab_blocked() {
 	done 2>/dev/null
 }
 
-# case_begin NAME [SECONDS]: what follows belongs to this case; it fails if not ended within the limit (times lab_slow, which
-# is 1 but on the debug kernel, as all limits that scripts give)
+# case_begin NAME [SECONDS]: what follows belongs to this case; it fails if not ended within the limit (times lab_slow, as all
+# limits that scripts give: vm.py knows how slow this guest is)
 case_begin() {
 	[ -z "$lab_case" ] || case_end
 	lab_case=$LAB_SUITE.$1 lab_result=PASS lab_reason=""
