@@ -267,6 +267,7 @@ void run_calls(const std::string& port) {
   try_others(held.node);
   expect(info_of(held.node).mode == NDD_MODE_DIRECT, "still in direct mode");
 
+  held.take.watch.interval_us = kWatchUs;
   held.take_port();
   expect_errno(ioctl(held.node, NDD_START), EIO, "NDD_START before the device is open");
   try_events(held.node);

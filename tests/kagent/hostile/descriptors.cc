@@ -18,7 +18,6 @@ namespace {
 constexpr std::uint32_t kFullPieces = 17;  // as many full buffers are more than a frame may have
 constexpr std::uint64_t kFeatures = NDD_F_WINDOW | NDD_F_OFFLOAD | NDD_F_TX_CSUM | NDD_F_TSO4 | NDD_F_TSO6;
 constexpr std::uint32_t kTestBuffers = 32;
-constexpr std::uint32_t kWatchUs = 20'000'000;
 
 ndd_desc changed(const std::function<void(ndd_desc&)>& change) {
   ndd_desc desc = piece(kWhole);
@@ -205,7 +204,6 @@ void run_descriptors(const std::string& port) {
   held::Held held(port);
   // what the module does not have it must not grant; its buffers come back the same here (exchange.cc has the rest)
   held.take.features = ~std::uint64_t{NDD_F_EXCHANGE};
-  // how long the kernel needs is for the tests to judge; who kicks is kept from all else meanwhile
   held.take.watch.interval_us = kWatchUs;
   held.take_and_start();
   held::expect(held.take.features == kFeatures, "of all feature bits only the module's own are granted");

@@ -144,6 +144,7 @@ void run_exchange(const std::string& port) {
   held.take.features = NDD_F_EXCHANGE | NDD_F_OFFLOAD;
   held.take.buf_count = 1024;
   held.take.exchange_bufs = 128;
+  held.take.watch.interval_us = kWatchUs;
   held.take_and_start();
   held::expect((held.take.features & NDD_F_EXCHANGE) != 0 && held.take.exchange_bufs == 128, "exchange is granted");
   Mirror mirror(held);

@@ -18,6 +18,10 @@ namespace hostile {
 inline constexpr std::uint8_t kFarMac[6] = {0x52, 0x54, 0, 0, 0, 1};
 inline constexpr std::uint8_t kOwnMac[6] = {0x52, 0x54, 0, 0, 0, 0};
 
+/// For struct ndd_watch: how long the kernel needs is for the tests to judge, and who kicks is kept from all else
+/// meanwhile.
+inline constexpr std::uint32_t kWatchUs = 20'000'000;
+
 class Mirror {
  public:
   /// @param held  taken, its areas mapped
