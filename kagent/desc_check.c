@@ -24,12 +24,10 @@ static bool owned(__u32 index, const struct kagent_pool_view *pool)
 
 static bool reserved_zero(const struct ndd_desc *desc)
 {
-	unsigned int i;
+	static const __u8 zero[sizeof(desc->reserved1)];
 
-	for (i = 0; i < sizeof(desc->reserved1); i++)
-		if (desc->reserved1[i])
-			return false;
-	return !desc->reserved0;
+	return !desc->reserved0 &&
+	       !memcmp(desc->reserved1, zero, sizeof(zero));
 }
 
 /* Things a descriptor of any place in the frame must keep. */
@@ -43,8 +41,7 @@ static bool piece_ok(const struct ndd_desc *desc,
 	if (desc->flags & ~NDD_DESC_FLAGS || desc->flags & NDD_DESC_WINDOW ||
 	    !reserved_zero(desc))
 		*reason = KAGENT_DROP_FLAGS;
-	else if (desc->addr != kagent_addr(index, offset) ||
-		 index >= pool->buf_count)
+	else if (!kagent_addr_ok(desc->addr) || index >= pool->buf_count)
 		*reason = KAGENT_DROP_INDEX;
 	else if (!owned(index, pool))
 		*reason = KAGENT_DROP_OWNER;

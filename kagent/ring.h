@@ -50,6 +50,12 @@ static inline __u64 kagent_addr(__u32 index, __u32 offset)
 	return index | high << NDD_ADDR_OFFSET_SHIFT;
 }
 
+/* Are all bits but those of index and offset 0? */
+static inline bool kagent_addr_ok(__u64 addr)
+{
+	return !(addr & ~kagent_addr(NDD_ADDR_INDEX_MASK, NDD_ADDR_OFFSET_MASK));
+}
+
 static inline __u32 kagent_addr_index(__u64 addr)
 {
 	return addr & NDD_ADDR_INDEX_MASK;

@@ -100,18 +100,19 @@ static bool kagent_rx_done(void *context, u32 index)
 /* Is there one in stock for each of @count pieces? */
 static bool kagent_rx_stock(struct kagent_queue *queue, u32 count)
 {
-	struct kagent_exchange *ex = &queue->rings->exchange;
+	struct kagent_exchange ex = queue->rings->exchange; /* in registers */
 	u32 looks;
 
-	if (ex->stocked < ex->size / 2) {
-		looks = kagent_exchange_look(ex, ex->size, count * KAGENT_LOOKS,
+	if (ex.stocked < ex.size / 2) {
+		looks = kagent_exchange_look(&ex, ex.size, count * KAGENT_LOOKS,
 					     kagent_rx_done,
 					     queue->rings->session);
+		queue->rings->exchange = ex;
 		u64_stats_update_begin(&queue->rx.sync);
 		u64_stats_add(&queue->looks, looks);
 		u64_stats_update_end(&queue->rx.sync);
 	}
-	return ex->stocked >= count;
+	return ex.stocked >= count;
 }
 
 static void kagent_rx_unclaim(struct kagent_session *session,
@@ -131,10 +132,11 @@ static void kagent_rx_unclaim(struct kagent_session *session,
 static bool kagent_rx_claim(struct kagent_session *session,
 			    const struct kagent_frame *frame, u32 first)
 {
-	u32 i;
+	u32 i, count = frame->count;
+	u8 *owners = session->owners;
 
-	for (i = first; i < frame->count; i++) {
-		if (cmpxchg(&session->owners[frame->piece[i].index],
+	for (i = first; i < count; i++) {
+		if (cmpxchg(&owners[frame->piece[i].index],
 			    KAGENT_OWNER_PROCESS, KAGENT_OWNER_STACK) !=
 		    KAGENT_OWNER_PROCESS) {
 			kagent_rx_unclaim(session, frame, first, i);
@@ -156,42 +158,73 @@ static struct sk_buff *kagent_rx_more(struct sk_buff *head,
 		skb_shinfo(head)->frag_list = more;
 	else
 		last->next = more;
-	head->truesize += more->truesize;
 	return more;
+}
+
+/* Pieces from @at on, without the first @skip octets, become the frags of @skb, as
+ * many as it has room for. Return: the first that found none.
+ */
+static u32 kagent_rx_fill(struct kagent_session *session,
+			  const struct kagent_frame *frame,
+			  struct sk_buff *skb, u32 at, u32 skip)
+{
+	u32 frags = 0, len = 0;
+
+	for (; at < frame->count && frags < MAX_SKB_FRAGS; at++, skip = 0) {
+		const struct kagent_piece *piece = &frame->piece[at];
+		struct page *page = kagent_buf_page(session, piece->index);
+
+		if (piece->len == skip)
+			continue;
+		get_page(page);
+		/* the pool has no pages of the emergency reserves */
+		skb_fill_page_desc_noacc(skb, frags++, page,
+					 piece->offset + skip,
+					 piece->len - skip);
+		len += piece->len - skip;
+	}
+	/* not to be decrypted or summed in place */
+	skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
+	skb->len += len;
+	skb->data_len += len;
+	skb->truesize += frags * NDD_BUF_SIZE;
+	return at;
 }
 
 static bool kagent_rx_frags(struct kagent_session *session,
 			    const struct kagent_frame *frame,
 			    struct sk_buff *head)
 {
-	u32 i, skip = skb_headlen(head);
+	u32 at = kagent_rx_fill(session, frame, head, 0, skb_headlen(head));
 	struct sk_buff *skb = head;
 
-	for (i = 0; i < frame->count; i++) {
-		const struct kagent_piece *piece = &frame->piece[i];
-		struct page *page = kagent_buf_page(session, piece->index);
-		u32 offset = piece->offset + skip, len = piece->len - skip;
-
-		skip = 0;
-		if (!len)
-			continue;
-		if (skb_shinfo(skb)->nr_frags == MAX_SKB_FRAGS) {
-			skb = kagent_rx_more(head, skb);
-			if (!skb)
-				return false;
-		}
-		get_page(page);
-		skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, offset,
-				len, NDD_BUF_SIZE);
-		/* not to be decrypted or summed in place */
-		skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
-		if (skb != head) {
-			head->len += len;
-			head->data_len += len;
-			head->truesize += NDD_BUF_SIZE;
-		}
+	while (at < frame->count) {
+		skb = kagent_rx_more(head, skb);
+		if (!skb)
+			return false;
+		at = kagent_rx_fill(session, frame, skb, at, 0);
+		head->len += skb->len;
+		head->data_len += skb->len;
+		head->truesize += skb->truesize;
 	}
 	return true;
+}
+
+/* The stack keeps the pieces from @first on; others take their places. */
+static void kagent_rx_swap(struct kagent_rings *rings, u32 first)
+{
+	struct kagent_exchange ex = rings->exchange;	/* in registers */
+	struct kagent_frame *frame = &rings->frame;
+	u8 *owners = rings->session->owners;
+	u32 i, count = frame->count;
+
+	for (i = first; i < count; i++) {
+		u32 given = kagent_exchange_swap(&ex, frame->piece[i].index);
+
+		WRITE_ONCE(owners[given], KAGENT_OWNER_PROCESS);
+		frame->piece[i].index = given;
+	}
+	rings->exchange = ex;
 }
 
 /* Payload stays where it is; the pieces name what the process gets for it. Those
@@ -202,9 +235,8 @@ static struct sk_buff *kagent_rx_keep(struct kagent_queue *queue,
 {
 	struct kagent_rings *rings = queue->rings;
 	struct kagent_session *session = rings->session;
-	struct kagent_frame *frame = &rings->frame;
+	const struct kagent_frame *frame = &rings->frame;
 	struct sk_buff *skb;
-	u32 i;
 
 	skb = napi_alloc_skb(&queue->napi, KAGENT_HEAD);
 	if (!skb)
@@ -212,13 +244,7 @@ static struct sk_buff *kagent_rx_keep(struct kagent_queue *queue,
 	skb_put_data(skb, head, len);
 	if (!kagent_rx_frags(session, frame, skb))
 		goto err_free;
-	for (i = first; i < frame->count; i++) {
-		u32 given = kagent_exchange_swap(&rings->exchange,
-						 frame->piece[i].index);
-
-		WRITE_ONCE(session->owners[given], KAGENT_OWNER_PROCESS);
-		frame->piece[i].index = given;
-	}
+	kagent_rx_swap(rings, first);
 	u64_stats_update_begin(&queue->rx.sync);
 	u64_stats_inc(&queue->zero_copy);
 	u64_stats_update_end(&queue->rx.sync);
