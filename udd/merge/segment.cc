@@ -43,7 +43,7 @@ std::uint16_t load16(const std::byte* from) noexcept {
   const auto value = load<std::uint16_t>(from);
   return static_cast<std::uint16_t>(value << 8 | value >> 8);
 }
-std::uint32_t load32(const std::byte* from) noexcept { return std::uint32_t{load16(from)} << 16 | load16(from + 2); }
+std::uint32_t load32(const std::byte* from) noexcept { return __builtin_bswap32(load<std::uint32_t>(from)); }
 void store16(std::byte* to, std::uint16_t value) noexcept {
   to[0] = static_cast<std::byte>(value >> 8);
   to[1] = static_cast<std::byte>(value & 0xff);
@@ -134,7 +134,7 @@ bool same_headers(const TcpSegment& head, const TcpSegment& next, std::uint16_t 
 }
 
 HeaderMask mask_of(const TcpSegment& head) noexcept {
-  std::array<std::byte, HeaderMask::kWords * sizeof(HeaderMask::Word)> octets{};
+  std::array<std::byte, HeaderMask::kLongest> octets{};
   static_assert(octets.size() >= kMacLength + kTagLength + kIpv6Length + kTcpLongest);
   const auto set = [&](std::size_t from, std::size_t length, std::byte to) noexcept {
     std::fill_n(octets.begin() + static_cast<std::ptrdiff_t>(from), length, to);
@@ -147,21 +147,25 @@ HeaderMask mask_of(const TcpSegment& head) noexcept {
   set(head.transport + kSequence, 4, std::byte{0});
   set(head.transport + kTcpChecksum, 2, std::byte{0});
   HeaderMask mask;
-  mask.count = (std::size_t{head.payload} + sizeof(HeaderMask::Word) - 1) / sizeof(HeaderMask::Word);
-  std::memcpy(mask.words.data(), octets.data(), octets.size());
+  mask.octets = octets;
+  mask.length = (head.payload + HeaderMask::kStep - 1) / HeaderMask::kStep * HeaderMask::kStep;
   return mask;
 }
 
 bool goes_on(const TcpSegment& head, const HeaderMask& mask, const std::byte* frame, std::uint32_t sequence,
              std::uint16_t nth) noexcept {
-  using Word = HeaderMask::Word;
-  Word differing = 0;
+  using Vector [[gnu::vector_size(HeaderMask::kStep)]] = std::uint64_t;
+  const auto at = [](const std::byte* from) noexcept {
+    Vector vector;
+    std::memcpy(&vector, from, sizeof vector);
+    return vector;
+  };
+  Vector differing{};
 #pragma GCC unroll 4
-  for (std::size_t i = 0; i < mask.count; ++i) {
-    const std::size_t at = i * sizeof(Word);
-    differing |= (load<Word>(head.frame + at) ^ load<Word>(frame + at)) & mask.words[i];
+  for (std::size_t i = 0; i < mask.length; i += sizeof(Vector)) {
+    differing |= (at(head.frame + i) ^ at(frame + i)) & at(mask.octets.data() + i);
   }
-  return differing == 0 && load32(frame + head.transport + kSequence) == sequence &&
+  return (differing[0] | differing[1]) == 0 && load32(frame + head.transport + kSequence) == sequence &&
          (head.v6 || identification_goes_on(head.frame + head.network, frame + head.network, nth));
 }
 

@@ -44,11 +44,11 @@ struct TcpSegment {
 /// What the headers of a large frame's segments have in common: all octets but the sequence, IPv4's identification and
 /// the checksums. The last segment differs in its length, too, and in PSH.
 struct HeaderMask {
-  using Word = std::uint64_t;
-  static constexpr std::size_t kWords = 15;  ///< behind a VLAN tag IPv6, and TCP with all its options
+  static constexpr std::size_t kStep = 16;      ///< octets that are compared at once
+  static constexpr std::size_t kLongest = 128;  ///< holds, behind a VLAN tag, IPv6 and TCP with all its options
 
-  std::array<Word, kWords> words;  ///< 1 where it must be the same
-  std::size_t count = 0;           ///< of words; 0: not known
+  std::array<std::byte, kLongest> octets;  ///< bits are 1 where they must be the same
+  std::size_t length = 0;                  ///< of the headers, in whole steps; 0: not known
 };
 
 /// @param head  mergeable

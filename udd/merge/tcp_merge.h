@@ -83,20 +83,20 @@ class TcpMerge {
       segments = 1;
       push = segment.last;
       count = frame.size();
-      mask.count = 0;
+      mask.length = 0;
       std::copy(frame.begin(), frame.end(), pieces.begin());
     }
 
-    /// It will be the first of many, perhaps. Words are compared, so the last one must not end behind the frame.
+    /// It will be the first of many, perhaps. The last step of a comparison must not end behind the frame.
     void expect_more() noexcept {
       mask = mask_of(head);
-      if (count != 1 || pieces[0].length < mask.count * sizeof(HeaderMask::Word)) mask.count = 0;
+      if (count != 1 || pieces[0].length < mask.length) mask.length = 0;
     }
 
     /// May a segment of one piece be appended that is as long as the head? False says nothing.
     [[nodiscard]] bool goes_on(const Piece& piece, const std::byte* frame) const noexcept {
       constexpr std::uint16_t kGood = Piece::kFirst | Piece::kLast | Piece::kChecksumOk;
-      return mask.count != 0 && piece.flags == kGood && piece.length == head.payload + segment_size &&
+      return mask.length != 0 && piece.flags == kGood && piece.length == head.payload + segment_size &&
              count != pieces.size() && fits_ip(segment_size) &&
              udd::goes_on(head, mask, frame, next_sequence, segments);
     }

@@ -24,11 +24,11 @@ std::uint64_t address_of(const Piece& piece) noexcept {
 }
 
 ndd_desc descriptor_of(const Piece& piece, std::uint64_t features) noexcept {
+  static_assert(Piece::kFirst == NDD_DESC_FIRST && Piece::kLast == NDD_DESC_LAST);
   ndd_desc desc{};
   desc.addr = address_of(piece);
   desc.len = piece.length;
-  if ((piece.flags & Piece::kFirst) != 0) desc.flags |= NDD_DESC_FIRST;
-  if ((piece.flags & Piece::kLast) != 0) desc.flags |= NDD_DESC_LAST;
+  desc.flags = piece.flags & (Piece::kFirst | Piece::kLast);
   if ((piece.flags & Piece::kVlan) != 0) {
     desc.flags |= NDD_DESC_VLAN;
     desc.vlan_tci = piece.vlan_tci;
