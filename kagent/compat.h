@@ -29,27 +29,16 @@ static inline struct class *kagent_class_create(const char *name)
 #endif
 }
 
-/* May sleep. */
 static inline int kagent_iommu_map(struct iommu_domain *domain,
 				   unsigned long iova, phys_addr_t paddr,
-				   size_t size, int prot)
+				   size_t size, int prot, gfp_t gfp)
 {
 #ifdef KAGENT_HAVE_IOMMU_MAP_GFP
-	return iommu_map(domain, iova, paddr, size, prot, GFP_KERNEL_ACCOUNT);
+	return iommu_map(domain, iova, paddr, size, prot, gfp);
 #else
-	return iommu_map(domain, iova, paddr, size, prot);
-#endif
-}
-
-/* In the transmit path. */
-static inline int kagent_iommu_map_atomic(struct iommu_domain *domain,
-					  unsigned long iova, phys_addr_t paddr,
-					  size_t size, int prot)
-{
-#ifdef KAGENT_HAVE_IOMMU_MAP_GFP
-	return iommu_map(domain, iova, paddr, size, prot, GFP_ATOMIC);
-#else
-	return iommu_map_atomic(domain, iova, paddr, size, prot);
+	return gfpflags_allow_blocking(gfp) ?
+		iommu_map(domain, iova, paddr, size, prot) :
+		iommu_map_atomic(domain, iova, paddr, size, prot);
 #endif
 }
 

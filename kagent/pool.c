@@ -136,7 +136,8 @@ int kagent_pool_map(struct kagent_pool *pool, struct iommu_domain *domain,
 				       iova + (u64)run->first * PAGE_SIZE,
 				       page_to_phys(run->page),
 				       (size_t)run->count * PAGE_SIZE,
-				       IOMMU_READ | IOMMU_WRITE);
+				       IOMMU_READ | IOMMU_WRITE,
+				       GFP_KERNEL_ACCOUNT);
 		if (err) {
 			kagent_runs_unmap(pool, i, domain, iova);
 			return err;

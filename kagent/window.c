@@ -185,9 +185,8 @@ bool kagent_window_map(struct kagent_window *window, struct sk_buff *skb,
 	if (!window->domain || !window->free_count)
 		return false;
 	i = window->free[window->free_count - 1];
-	if (kagent_iommu_map_atomic(window->domain,
-				    kagent_slot_iova(window->iova, i), phys,
-				    size, IOMMU_READ))
+	if (kagent_iommu_map(window->domain, kagent_slot_iova(window->iova, i),
+			     phys, size, IOMMU_READ, GFP_ATOMIC))
 		return false;
 	window->free_count--;
 	window->slots[i] = (struct kagent_slot) { .skb = skb, .size = size };
