@@ -114,6 +114,22 @@ class SimPair {
     return copies;
   }
 
+  struct Received {
+    std::size_t app = 0;
+    std::size_t kernel = 0;
+  };
+  /// Polls until neither side of `end` gets anything more. @return frames of each.
+  Received receive_all(unsigned end) {
+    Received all;
+    for (bool more = true; more;) {
+      const std::size_t got = app_receive(end).size();
+      all.app += got;
+      more = got != 0;
+      for (; kernel(end).receive(); more = true) ++all.kernel;
+    }
+    return all;
+  }
+
  private:
   SimWire wire_;
   std::array<std::unique_ptr<KernelEnd>, 2> kernels_;

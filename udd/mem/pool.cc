@@ -4,6 +4,7 @@
 
 #include <linux/ndd.h>
 
+#include <bit>
 #include <cerrno>
 #include <string>
 #include <vector>
@@ -34,6 +35,10 @@ void check_geometry(const Pool::Geometry& geometry, std::span<std::byte> state) 
   if (geometry.kernel_buffers > geometry.buffer_count ||
       geometry.exchange_buffers > geometry.buffer_count - geometry.kernel_buffers) {
     throw_bad(EINVAL, kWhat, "the kernel has more buffers than there are", kAdvice);
+  }
+  // Frame::offset() goes by it
+  if (std::bit_cast<std::uintptr_t>(geometry.memory.data()) % kBufferSize != 0) {
+    throw_bad(EINVAL, kWhat, "it is mapped at no multiple of a buffer's size", kAdvice);
   }
   if (geometry.iova.value % kPageSize != 0) throw_bad(EINVAL, kWhat, "its device address is not a page's", kAdvice);
   if (state.size() < Pool::state_size(geometry.buffer_count)) {

@@ -127,6 +127,15 @@ TEST_F(PoolTest, RefusesAStateThatContradictsItself) {
   EXPECT_THROW(adopt(), Error) << "another pool";
 }
 
+TEST_F(PoolTest, RefusesBuffersThatLieAskew) {
+  StateArea::format(view_->state(), memory_.sizes());
+  auto geometry = memory_.geometry(*view_);
+  geometry.buffer_count /= 2;  // so that there is enough
+  EXPECT_NO_THROW(Pool::create(geometry, section(*view_)));
+  geometry.memory = geometry.memory.subspan(kCacheLineSize);
+  EXPECT_THROW(Pool::create(geometry, section(*view_)), Error);
+}
+
 TEST_F(PoolTest, RefusesTooLittleMemory) {
   StateArea::format(view_->state(), memory_.sizes());
   auto geometry = memory_.geometry(*view_);
