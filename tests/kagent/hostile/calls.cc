@@ -251,6 +251,8 @@ void try_storm(Held& held, Mirror& mirror) {
   over = true;
   for (auto& thread : threads) thread.join();
   held::say("kicks: " + std::to_string(kicks));
+  // The kernel asks for a kick once; who has flipped that away has to kick unasked.
+  mirror.kick();
   // what the kernel says is only said, not read back
   std::atomic_ref(held.health()->mode).store(77);
   std::atomic_ref(held.health()->reason).store(77);
