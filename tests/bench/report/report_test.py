@@ -29,10 +29,13 @@ class Report(unittest.TestCase):
                 with zipfile.ZipFile(outputs / "outputs.zip", "w") as z:
                     z.writestr("figures.json", json.dumps(figures))
                     z.writestr("run.json", json.dumps(about))
-            other = Path(testlogs, "tests/vm/ends_6_12/test.outputs")
-            other.mkdir(parents=True)
-            with zipfile.ZipFile(other / "outputs.zip", "w") as z:
-                z.writestr("serial.log", "of a test without figures")
+            # one without figures, and one whose figures are of nothing but the lab
+            for other, names in {"bench/idle_6_1": ["serial.log"], "lab/selftest/count_6_1": ["figures.json", "run.json"]}.items():
+                outputs = Path(testlogs, "tests", other, "test.outputs")
+                outputs.mkdir(parents=True)
+                with zipfile.ZipFile(outputs / "outputs.zip", "w") as z:
+                    for name in names:
+                        z.writestr(name, "{}")
             self.runs = report.read_runs(testlogs)
         self.section = sections.write(self.runs)
         self.text = "\n".join(self.section.text)
