@@ -372,7 +372,6 @@ void kagent_port_work(struct work_struct *work)
 	struct kagent_port *port =
 		container_of(to_delayed_work(work), struct kagent_port, work);
 	struct kagent_take_request *request;
-	int err = 0;
 
 	mutex_lock(&port->handover);
 	spin_lock_bh(&port->lock);
@@ -382,13 +381,13 @@ void kagent_port_work(struct work_struct *work)
 	while (kagent_step(port))
 		;
 	if (request) {
-		err = kagent_take(port, request);
+		int err = kagent_take(port, request);
+
 		while (kagent_step(port))
 			;
-	}
-	/* a failed take is answered when the port is back */
-	if (request)
+		/* a failed take is answered when the port is back */
 		kagent_take_finish(port, request, err);
+	}
 	if (kagent_has_deadline(port)) {
 		long left = port->deadline - jiffies;
 

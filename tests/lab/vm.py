@@ -203,11 +203,12 @@ def qemu_command(args, kernel, archive, work):
     return command + args.qemu_arg
 
 
-def connect(path, process):
-    """A stream to a socket that QEMU is about to open; None if it ends first."""
+def connect(path, process, patience=None):
+    """A stream to a socket that QEMU is about to open; None if it ends first. An answer may take `patience` seconds."""
     while process.poll() is None:
         try:
             s = socket.socket(socket.AF_UNIX)
+            s.settimeout(patience)
             s.connect(path)
             return s.makefile("rw", encoding="utf-8", errors="replace", newline="\n")
         except OSError:
@@ -215,15 +216,23 @@ def connect(path, process):
     return None
 
 
+def open_monitor(path, process, patience=None):
+    """QEMU's monitor, as a function from a command to its output; None if QEMU ends first."""
+    qmp = connect(path, process, patience)
+    if not qmp:
+        return None
+    ask(qmp, {"execute": "qmp_capabilities"})
+    return lambda line: ask(qmp, {"execute": "human-monitor-command", "arguments": {"command-line": line}})
+
+
 def serve_host_line(process, work):
     """Carry out the guest's `host …` lines: each is a command of QEMU's monitor, answered by its output and "lab:done"."""
     try:
-        qmp, guest = connect(f"{work}/qmp", process), connect(f"{work}/host", process)
-        if not qmp or not guest:
+        monitor, guest = open_monitor(f"{work}/qmp", process), connect(f"{work}/host", process)
+        if not monitor or not guest:
             return
-        ask(qmp, {"execute": "qmp_capabilities"})
         for line in guest:
-            answer = ask(qmp, {"execute": "human-monitor-command", "arguments": {"command-line": line.strip("\r\n\0 ")}})
+            answer = monitor(line.strip("\r\n\0 "))
             guest.write(f"{answer}".replace("\r", "") + "\nlab:done\n" if answer else "lab:done\n")
             guest.flush()
     except (OSError, ValueError):
@@ -244,14 +253,15 @@ def autopsy(qemu, work, cpus):
     """Where the processors of a guest stand that came to no end, and what their interrupt controllers wait for."""
     lines = []
     try:
-        qmp = connect(f"{work}/autopsy", qemu)
-        ask(qmp, {"execute": "qmp_capabilities"})
+        monitor = open_monitor(f"{work}/autopsy", qemu, patience=20)
+        if not monitor:
+            return ""
         for moment in ("", ", 1 s later"):  # what differs is alive
             for command in [f"info lapic {cpu}" for cpu in range(cpus)] + ["info registers -a"]:
-                answer = ask(qmp, {"execute": "human-monitor-command", "arguments": {"command-line": command}})
-                lines += [f"(qemu) {command}{moment}"] + re.findall(r"^(?:CPU#|RIP=|LVTT\b|Timer|I[SR]R|APR).*", answer, re.M)
+                lines.append(f"(qemu) {command}{moment}")
+                lines += re.findall(r"^(?:CPU#|RIP=|LVTT\b|Timer|I[SR]R|APR).*", monitor(command), re.M)
             time.sleep(1)
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         lines.append(f"(qemu) no answer: {error}")
     return "\n".join(lines).replace("\r", "") + "\n"
 

@@ -28,7 +28,7 @@ hold() {
 	: >$HOLDER_OUT
 	"$@" >$HOLDER_OUT 2>&1 </dev/null &
 	holder=$!
-	wait_for 20 eval "grep -q ready $HOLDER_OUT || ! kill -0 $holder"
+	wait_for 10 eval "grep -q ready $HOLDER_OUT || ! kill -0 $holder"
 	grep -q ready $HOLDER_OUT || fail "no holder: $*: $(tail -n 1 $HOLDER_OUT)"
 }
 

@@ -148,7 +148,7 @@ check [ "$(cat /proc/$app/comm)" = sleep ]
 kill -9 $app
 case_end
 
-case_begin gdb_breakpoint 240
+case_begin gdb_breakpoint
 command -v gdb >/dev/null || skip "no gdb"
 if command -v gdb >/dev/null; then
 	cat >/run/lab/gdb <<-'GDB'
@@ -163,15 +163,14 @@ if command -v gdb >/dev/null; then
 		continue
 	GDB
 	rm -f /run/lab/gdb.steps /run/lab/go_on
-	# gdb reads for long on a slow machine
-	APP_WITHIN=60 start_app took gdb -nx -batch -x /run/lab/gdb --args ./ends serve
-	check wait_for 60 grep -q stopped /run/lab/gdb.steps
+	start_app took gdb -nx -batch -x /run/lab/gdb --args ./ends serve
+	check wait_for 20 grep -q stopped /run/lab/gdb.steps
 	# the kernel has its port as soon as the holder lets go, the process is not killed
-	check wait_for 20 mode_is held
+	check wait_for 10 mode_is held
 	check ended_is debugger
 	check [ -n "$(pidof ends)" ]
 	touch /run/lab/go_on
-	check wait_for 20 grep -q 'lost: ' $APP_OUT
+	check wait_for 10 grep -q 'lost: ' $APP_OUT
 	returned debugger
 	check wait_for 5 gone $app
 	cat $APP_OUT

@@ -134,10 +134,10 @@ bool same_headers(const TcpSegment& head, const TcpSegment& next, std::uint16_t 
 }
 
 HeaderMask mask_of(const TcpSegment& head) noexcept {
-  std::array<std::byte, HeaderMask::kLongest> octets{};
-  static_assert(octets.size() >= kMacLength + kTagLength + kIpv6Length + kTcpLongest);
+  static_assert(HeaderMask::kLongest >= kMacLength + kTagLength + kIpv6Length + kTcpLongest);
+  HeaderMask mask{};
   const auto set = [&](std::size_t from, std::size_t length, std::byte to) noexcept {
-    std::fill_n(octets.begin() + static_cast<std::ptrdiff_t>(from), length, to);
+    std::fill_n(mask.octets.begin() + static_cast<std::ptrdiff_t>(from), length, to);
   };
   set(0, head.payload, std::byte{0xff});
   if (!head.v6) {
@@ -146,8 +146,6 @@ HeaderMask mask_of(const TcpSegment& head) noexcept {
   }
   set(head.transport + kSequence, 4, std::byte{0});
   set(head.transport + kTcpChecksum, 2, std::byte{0});
-  HeaderMask mask;
-  mask.octets = octets;
   mask.length = (head.payload + HeaderMask::kStep - 1) / HeaderMask::kStep * HeaderMask::kStep;
   return mask;
 }
