@@ -14,7 +14,7 @@ constexpr std::size_t kMacLength = 14;
 constexpr std::size_t kTagLength = 4;
 constexpr std::size_t kIpv4Length = 20;
 constexpr std::size_t kIpv6Length = 40;
-constexpr std::size_t kTcpLength = 20, kTcpLongest = 60;
+constexpr std::size_t kTcpLength = 20;
 constexpr std::uint16_t kTypeIpv4 = 0x0800;
 constexpr std::uint16_t kTypeIpv6 = 0x86dd;
 constexpr std::uint16_t kTypeVlan = 0x8100;
@@ -51,6 +51,12 @@ void store16(std::byte* to, std::uint16_t value) noexcept {
 
 bool equal(const TcpSegment& a, const TcpSegment& b, std::size_t from, std::size_t length) noexcept {
   return std::memcmp(a.frame + from, b.frame + from, length) == 0;
+}
+
+/// IPv4's identification, see same_headers().
+bool identification_goes_on(const std::byte* head_ip, const std::byte* next_ip, std::uint16_t nth) noexcept {
+  const auto step = static_cast<std::uint16_t>(load16(next_ip + kIdentification) - load16(head_ip + kIdentification));
+  return step == nth || (step == 0 && (load16(head_ip + kFragment) & kDontFragment) != 0);
 }
 
 }  // namespace
@@ -105,16 +111,6 @@ bool same_connection(const TcpSegment& a, const TcpSegment& b) noexcept {
   return equal(a, b, addresses, octets) && equal(a, b, kMacLength - 2, a.network - (kMacLength - 2));
 }
 
-namespace {
-
-/// IPv4's identification, see same_headers().
-bool identification_goes_on(const std::byte* head_ip, const std::byte* next_ip, std::uint16_t nth) noexcept {
-  const auto step = static_cast<std::uint16_t>(load16(next_ip + kIdentification) - load16(head_ip + kIdentification));
-  return step == nth || (step == 0 && (load16(head_ip + kFragment) & kDontFragment) != 0);
-}
-
-}  // namespace
-
 bool same_headers(const TcpSegment& head, const TcpSegment& next, std::uint16_t nth) noexcept {
   if (head.payload != next.payload || !equal(head, next, 0, kMacLength)) return false;
   const std::size_t ip = head.network;
@@ -133,38 +129,25 @@ bool same_headers(const TcpSegment& head, const TcpSegment& next, std::uint16_t 
          equal(head, next, tcp + kWindow, 2) && equal(head, next, tcp + kTcpLength, head.payload - (tcp + kTcpLength));
 }
 
-HeaderMask mask_of(const TcpSegment& head) noexcept {
-  static_assert(HeaderMask::kLongest >= kMacLength + kTagLength + kIpv6Length + kTcpLongest);
-  HeaderMask mask{};
-  const auto set = [&](std::size_t from, std::size_t length, std::byte to) noexcept {
-    std::fill_n(mask.octets.begin() + static_cast<std::ptrdiff_t>(from), length, to);
+bool NextSegment::expect(const TcpSegment& head, const TcpSegment& last) noexcept {
+  if (last.payload > kLength) return false;
+  std::copy_n(last.frame, last.payload, octets_.begin());
+  mask_.fill(std::byte{0});
+  const auto compare = [this](std::size_t from, std::size_t length, bool whether) noexcept {
+    std::fill_n(mask_.begin() + static_cast<std::ptrdiff_t>(from), length, whether ? std::byte{0xff} : std::byte{0});
   };
-  set(0, head.payload, std::byte{0xff});
-  if (!head.v6) {
-    set(head.network + kIdentification, 2, std::byte{0});
-    set(head.network + kIpChecksum, 2, std::byte{0});
+  compare(0, last.payload, true);
+  compare(last.transport + kTcpChecksum, 2, false);
+  sequence_at_ = static_cast<std::uint16_t>(last.transport + kSequence);
+  identification_at_ = static_cast<std::uint16_t>(last.network + kIdentification);
+  identification_step_ = 0;
+  if (!last.v6) {
+    compare(last.network + kIpChecksum, 2, false);
+    // As it went on from the head's to this one: by one in each segment, or not at all.
+    identification_step_ = load16(head.frame + identification_at_) == load16(last.frame + identification_at_) ? 0 : 1;
   }
-  set(head.transport + kSequence, 4, std::byte{0});
-  set(head.transport + kTcpChecksum, 2, std::byte{0});
-  mask.length = (head.payload + HeaderMask::kStep - 1) / HeaderMask::kStep * HeaderMask::kStep;
-  return mask;
-}
-
-bool goes_on(const TcpSegment& head, const HeaderMask& mask, const std::byte* frame, std::uint32_t sequence,
-             std::uint16_t nth) noexcept {
-  using Vector [[gnu::vector_size(HeaderMask::kStep)]] = std::uint64_t;
-  const auto at = [](const std::byte* from) noexcept {
-    Vector vector;
-    std::memcpy(&vector, from, sizeof vector);
-    return vector;
-  };
-  Vector differing{};
-#pragma GCC unroll 4
-  for (std::size_t i = 0; i < mask.length; i += sizeof(Vector)) {
-    differing |= (at(head.frame + i) ^ at(frame + i)) & at(mask.octets.data() + i);
-  }
-  return (differing[0] | differing[1]) == 0 && load32(frame + head.transport + kSequence) == sequence &&
-         (head.v6 || identification_goes_on(head.frame + head.network, frame + head.network, nth));
+  advance(last.sequence + last.payload_length);
+  return true;
 }
 
 void finish_head(std::byte* frame, const TcpSegment& head, std::uint32_t payload_length, bool push) noexcept {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace udd {
@@ -41,24 +42,55 @@ struct TcpSegment {
 /// it, `nth` after the head's; with DF, where it means nothing (RFC 6864 section 4.1), it may also stay.
 [[nodiscard]] bool same_headers(const TcpSegment& head, const TcpSegment& next, std::uint16_t nth) noexcept;
 
-/// What the headers of a large frame's segments have in common: all octets but the sequence, IPv4's identification and
-/// the checksums. The last segment differs in its length, too, and in PSH.
-struct HeaderMask {
-  static constexpr std::size_t kStep = 16;      ///< octets that are compared at once
-  static constexpr std::size_t kLongest = 128;  ///< holds, behind a VLAN tag, IPv6 and TCP with all its options
+/// The next of a large frame's segments as it is foreseen, octet by octet but for the checksums: one comparison says of
+/// the commonest kind of frame what parse_tcp(), same_connection() and same_headers() find out field by field.
+class NextSegment {
+ public:
+  /// Octets of a frame that are looked at. Behind a VLAN tag they hold IPv6 and TCP with 18 octets of options: more
+  /// than the time-stamp takes that every segment has.
+  static constexpr std::size_t kLength = 96;
 
-  std::array<std::byte, kLongest> octets;  ///< bits are 1 where they must be the same
-  std::size_t length = 0;                  ///< of the headers, in whole steps; 0: not known
+  /// Foresees what follows `last`, which is mergeable, has no PSH, and went on with `head`. @return false: its headers
+  /// are longer than what is looked at.
+  [[nodiscard]] bool expect(const TcpSegment& head, const TcpSegment& last) noexcept;
+
+  /// @param frame  of kLength octets at least, in all as long as the last. False says nothing: parse it.
+  [[nodiscard, gnu::always_inline]] bool is(const std::byte* frame) const noexcept {
+    Vector differing{};
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kLength; i += sizeof(Vector)) {
+      differing |= (at(octets_.data() + i) ^ at(frame + i)) & at(mask_.data() + i);
+    }
+    return (differing[0] | differing[1]) == 0;
+  }
+
+  /// It has come: foresees the one behind it, which begins with `sequence`.
+  void advance(std::uint32_t sequence) noexcept {
+    const std::uint32_t wire = __builtin_bswap32(sequence);
+    std::memcpy(octets_.data() + sequence_at_, &wire, sizeof wire);
+    std::uint16_t identification;
+    std::memcpy(&identification, octets_.data() + identification_at_, sizeof identification);
+    identification = __builtin_bswap16(identification);
+    identification = __builtin_bswap16(static_cast<std::uint16_t>(identification + identification_step_));
+    std::memcpy(octets_.data() + identification_at_, &identification, sizeof identification);
+  }
+
+ private:
+  using Vector [[gnu::vector_size(16)]] = std::uint64_t;
+  static_assert(kLength % sizeof(Vector) == 0);
+
+  [[nodiscard]] static Vector at(const std::byte* from) noexcept {
+    Vector vector;
+    std::memcpy(&vector, from, sizeof vector);
+    return vector;
+  }
+
+  alignas(Vector) std::array<std::byte, kLength> octets_;
+  alignas(Vector) std::array<std::byte, kLength> mask_;  ///< bits are 1 where they must be the same
+  std::uint16_t sequence_at_;                            ///< where it stands in octets_
+  std::uint16_t identification_at_;                      ///< IPv4's; IPv6 has none: an octet pair that stays
+  std::uint16_t identification_step_;                    ///< 0 if it stays
 };
-
-/// @param head  mergeable
-[[nodiscard]] HeaderMask mask_of(const TcpSegment& head) noexcept;
-
-/// In one comparison what parse_tcp(), same_connection() and same_headers() say of the commonest kind of frame: it is
-/// mergeable, in all as long as `head`, of its connection, goes on with `sequence`, and could be its `nth`. False says
-/// nothing. There must be no less of `frame` than of the head's.
-[[nodiscard]] bool goes_on(const TcpSegment& head, const HeaderMask& mask, const std::byte* frame,
-                           std::uint32_t sequence, std::uint16_t nth) noexcept;
 
 /// Makes the first frame's headers those of the merged one: IP's length and checksum, PSH, and in place of TCP's
 /// checksum the sum over the pseudo-header, as a frame has it whose checksum is left to be filled in.

@@ -41,107 +41,17 @@ class TcpMerge {
   [[nodiscard]] bool empty() const noexcept { return open_ == 0; }
   [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
 
-  /// Takes a frame of the kernel's. sink(span of pieces, const RxOffload&) gets what is ready, in order.
+  /// Takes a frame of the kernel's if it is the segment that was foreseen, the commonest kind in bulk. False says
+  /// nothing: add() it.
+  /// @param octets  the piece's
+  [[nodiscard, gnu::always_inline]] bool append(const Piece& piece, const std::byte* octets) noexcept {
+    return latest_ != nullptr && latest_->append_foreseen(piece, octets);
+  }
+
+  /// Takes any frame of the kernel's. sink(span of pieces, const RxOffload&) gets what is ready, in order.
   /// @param frame  its pieces; the first holds all headers, or it is not merged
   template <typename Sink>
-  [[gnu::always_inline]] void add(std::span<const Piece> frame, Sink&& sink) noexcept {
-    const Piece& first = frame.front();
-    if (latest_ != nullptr && frame.size() == 1 && latest_->goes_on(first, pool_->data(first.buffer) + first.offset))
-        [[likely]] {
-      latest_->append_alike(first);
-      return;
-    }
-    look_at(frame, sink);
-  }
-
-  /// Ends all open frames, oldest first. At the end of every poll.
-  template <typename Sink>
-  void flush(Sink&& sink) noexcept {
-    for (std::size_t i = 0; i < open_; ++i) emit(flows_[i], sink);
-    open_ = 0;
-    latest_ = nullptr;
-  }
-
- private:
-  /// A frame being put together.
-  struct Flow {
-    TcpSegment head;
-    std::uint32_t next_sequence;
-    std::uint32_t payload_length;
-    std::uint16_t segment_size;
-    std::uint16_t segments;
-    bool push;
-    std::size_t count;  ///< pieces
-    HeaderMask mask;    ///< known with two segments or more
-    std::array<Piece, NDD_PIECES_MAX> pieces;
-
-    void begin(const TcpSegment& segment, std::span<const Piece> frame) noexcept {
-      head = segment;
-      next_sequence = segment.sequence + segment.payload_length;
-      payload_length = segment.payload_length;
-      segment_size = static_cast<std::uint16_t>(segment.payload_length);
-      segments = 1;
-      push = segment.last;
-      count = frame.size();
-      mask.length = 0;
-      std::copy(frame.begin(), frame.end(), pieces.begin());
-    }
-
-    /// It will be the first of many, perhaps. The last step of a comparison must not end behind the frame.
-    void expect_more() noexcept {
-      mask = mask_of(head);
-      if (count != 1 || pieces[0].length < mask.length) mask.length = 0;
-    }
-
-    /// May a segment of one piece be appended that is as long as the head? False says nothing.
-    [[nodiscard]] bool goes_on(const Piece& piece, const std::byte* frame) const noexcept {
-      constexpr std::uint16_t kGood = Piece::kFirst | Piece::kLast | Piece::kChecksumOk;
-      return mask.length != 0 && piece.flags == kGood && piece.length == head.payload + segment_size &&
-             count != pieces.size() && fits_ip(segment_size) &&
-             udd::goes_on(head, mask, frame, next_sequence, segments);
-    }
-
-    [[nodiscard]] bool fits_ip(std::uint32_t more) const noexcept {
-      constexpr std::uint32_t kIpMax = 65535;
-      return head.payload - head.network + payload_length + more <= kIpMax;
-    }
-
-    [[nodiscard]] bool extends(const TcpSegment& segment, std::size_t more) const noexcept {
-      return segment.sequence == next_sequence && segment.payload_length <= segment_size &&
-             count + more <= pieces.size() && fits_ip(segment.payload_length) && same_headers(head, segment, segments);
-    }
-
-    /// One that goes_on().
-    void append_alike(const Piece& piece) noexcept {
-      next_sequence += segment_size;
-      payload_length += segment_size;
-      ++segments;
-      pieces[count - 1].flags &= static_cast<std::uint16_t>(~Piece::kLast);
-      pieces[count++] = {.buffer = piece.buffer,
-                         .offset = static_cast<std::uint16_t>(piece.offset + head.payload),
-                         .length = segment_size,
-                         .flags = Piece::kLast | Piece::kChecksumOk,
-                         .vlan_tci = 0};
-    }
-
-    /// @param octets  of payload, behind headers as long as the head's
-    void append(std::uint32_t octets, std::span<const Piece> frame) noexcept {
-      next_sequence += octets;
-      payload_length += octets;
-      ++segments;
-      const std::size_t first = count;
-      for (const Piece& piece : frame) pieces[count++] = piece;
-      // Of those behind the head only the payload counts.
-      pieces[first].offset = static_cast<std::uint16_t>(pieces[first].offset + head.payload);
-      pieces[first].length = static_cast<std::uint16_t>(pieces[first].length - head.payload);
-      pieces[first - 1].flags &= static_cast<std::uint16_t>(~Piece::kLast);
-      pieces[first].flags &= static_cast<std::uint16_t>(~Piece::kFirst);
-    }
-  };
-
-  /// Any frame.
-  template <typename Sink>
-  [[gnu::noinline]] void look_at(std::span<const Piece> frame, Sink&& sink) noexcept {
+  void add(std::span<const Piece> frame, Sink&& sink) noexcept {
     const Piece& first = frame.front();
     std::size_t length = 0;
     for (const Piece& piece : frame) length += piece.length;
@@ -167,14 +77,106 @@ class TcpMerge {
       flow = &flows_[open_++];
       flow->begin(segment, frame);
     } else {
-      if (flow->segments == 1) flow->expect_more();
-      flow->push = segment.last;
-      flow->append(segment.payload_length, frame);
+      flow->append(segment, frame);
     }
     latest_ = flow;
     // A short segment is a large frame's last one.
     if (segment.last || segment.payload_length != flow->segment_size) end(*flow, sink);
   }
+
+  /// Ends all open frames, oldest first. At the end of every poll.
+  template <typename Sink>
+  void flush(Sink&& sink) noexcept {
+    for (std::size_t i = 0; i < open_; ++i) emit(flows_[i], sink);
+    open_ = 0;
+    latest_ = nullptr;
+  }
+
+ private:
+  /// A frame being put together.
+  struct Flow {
+    static constexpr std::uint32_t kIpMax = 65535;
+    static constexpr std::uint16_t kGood = Piece::kFirst | Piece::kLast | Piece::kChecksumOk;
+
+    TcpSegment head;
+    std::uint32_t next_sequence;
+    std::uint16_t segment_size;
+    bool push;
+    std::size_t count;           ///< pieces
+    std::size_t foreseen_until;  ///< append_foreseen() may go on to that count; 0: nothing is foreseen
+    std::uint16_t frame_length;  ///< octets of a segment of one piece, as long as the head
+    NextSegment next;
+    /// kLast is said of none before close().
+    std::array<Piece, NDD_PIECES_MAX> pieces;
+
+    [[nodiscard]] std::uint32_t payload_length() const noexcept { return next_sequence - head.sequence; }
+    /// All are of segment_size, but for the last.
+    [[nodiscard]] std::uint16_t segments() const noexcept {
+      return static_cast<std::uint16_t>((payload_length() + segment_size - 1) / segment_size);
+    }
+
+    void begin(const TcpSegment& segment, std::span<const Piece> frame) noexcept {
+      head = segment;
+      next_sequence = segment.sequence + segment.payload_length;
+      segment_size = static_cast<std::uint16_t>(segment.payload_length);
+      push = segment.last;
+      foreseen_until = 0;
+      std::copy(frame.begin(), frame.end(), pieces.begin());
+      count = frame.size();
+      pieces[count - 1].flags &= static_cast<std::uint16_t>(~Piece::kLast);
+    }
+
+    [[nodiscard]] bool extends(const TcpSegment& segment, std::size_t more) const noexcept {
+      return segment.sequence == next_sequence && segment.payload_length <= segment_size &&
+             count + more <= pieces.size() &&
+             head.payload - head.network + payload_length() + segment.payload_length <= kIpMax &&
+             same_headers(head, segment, segments());
+    }
+
+    /// One that extends() it.
+    void append(const TcpSegment& segment, std::span<const Piece> frame) noexcept {
+      next_sequence += segment.payload_length;
+      push = segment.last;
+      const std::size_t first = count;
+      std::copy(frame.begin(), frame.end(), pieces.data() + first);
+      count += frame.size();
+      // Of those behind the head only the payload counts.
+      pieces[first].offset = static_cast<std::uint16_t>(pieces[first].offset + head.payload);
+      pieces[first].length = static_cast<std::uint16_t>(pieces[first].length - head.payload);
+      pieces[first].flags &= static_cast<std::uint16_t>(~Piece::kFirst);
+      pieces[count - 1].flags &= static_cast<std::uint16_t>(~Piece::kLast);
+      foresee(segment, frame);
+    }
+
+    /// Where one that is as long as the head still finds room, that one in one piece.
+    void foresee(const TcpSegment& last, std::span<const Piece> frame) noexcept {
+      const bool alike = frame.size() == 1 && frame[0].length >= NextSegment::kLength &&
+                         last.payload_length == segment_size && next.expect(head, last);
+      const std::size_t room = (kIpMax - (head.payload - head.network) - payload_length()) / segment_size;
+      foreseen_until = alike ? std::min(pieces.size(), count + room) : 0;
+      frame_length = frame[0].length;
+    }
+
+    /// @return false if it is not what was foreseen.
+    [[gnu::always_inline]] bool append_foreseen(const Piece& piece, const std::byte* octets) noexcept {
+      if (count >= foreseen_until || piece.flags != kGood || piece.length != frame_length || !next.is(octets))
+        return false;
+      pieces[count++] = {.buffer = piece.buffer,
+                         .offset = static_cast<std::uint16_t>(piece.offset + head.payload),
+                         .length = segment_size,
+                         .flags = Piece::kChecksumOk,
+                         .vlan_tci = 0};
+      next_sequence += segment_size;
+      next.advance(next_sequence);
+      return true;
+    }
+
+    /// @return all pieces, as a whole frame.
+    [[nodiscard]] std::span<const Piece> close() noexcept {
+      pieces[count - 1].flags |= Piece::kLast;
+      return {pieces.data(), count};
+    }
+  };
 
   [[nodiscard]] Flow* find(const TcpSegment& segment) noexcept {
     for (std::size_t i = 0; i < open_; ++i) {
@@ -185,15 +187,16 @@ class TcpMerge {
 
   template <typename Sink>
   void emit(Flow& flow, Sink&& sink) noexcept {
-    const std::span<const Piece> frame(flow.pieces.data(), flow.count);
-    if (flow.segments == 1) {
+    const std::span<const Piece> frame = flow.close();
+    const std::uint16_t segments = flow.segments();
+    if (segments == 1) {
       sink(frame, RxOffload{});
       return;
     }
     ++counters_.merged;
-    counters_.segments += flow.segments;
+    counters_.segments += segments;
     const Piece& first = frame.front();
-    finish_head(pool_->data(first.buffer) + first.offset, flow.head, flow.payload_length, flow.push);
+    finish_head(pool_->data(first.buffer) + first.offset, flow.head, flow.payload_length(), flow.push);
     constexpr std::uint16_t kTcpChecksumOffset = 16;
     sink(frame, RxOffload{.segments = flow.head.v6 ? RxOffload::Segments::kTcp6 : RxOffload::Segments::kTcp4,
                           .segment_size = flow.segment_size,

@@ -272,7 +272,7 @@ class Engine final : public QueueEngine {
     if (verdict != Steering::Verdict::kApplication) {
       foreign_ += verdict == Steering::Verdict::kForeign;
       const Piece kernels = piece();
-      to_kernel({&kernels, 1});
+      if (!merge_.append(kernels, data)) to_kernel(kernels);
     } else if constexpr (kPark) {
       const Piece parked = piece();
       park({&parked, 1});
@@ -313,6 +313,9 @@ class Engine final : public QueueEngine {
     }
     return to;
   }
+
+  /// A whole frame of the kernel's in one piece. By value: what names it stays in registers up to here.
+  [[gnu::noinline]] void to_kernel(Piece piece) noexcept { to_kernel({&piece, 1}); }
 
   /// A frame of the kernel's: perhaps one of many segments.
   [[gnu::noinline]] void to_kernel(std::span<const Piece> frame) noexcept {

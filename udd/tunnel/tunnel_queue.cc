@@ -23,29 +23,31 @@ std::uint64_t address_of(const Piece& piece) noexcept {
   return piece.buffer | std::uint64_t{piece.offset} << NDD_ADDR_OFFSET_SHIFT;
 }
 
-ndd_desc descriptor_of(const Piece& piece, std::uint64_t features) noexcept {
+ndd_desc descriptor_of(const Piece& piece) noexcept {
   static_assert(Piece::kFirst == NDD_DESC_FIRST && Piece::kLast == NDD_DESC_LAST);
   ndd_desc desc{};
   desc.addr = address_of(piece);
   desc.len = piece.length;
   desc.flags = piece.flags & (Piece::kFirst | Piece::kLast);
+  return desc;
+}
+
+/// Says besides what is known of the whole frame.
+ndd_desc first_descriptor(const Piece& piece, const RxOffload& offload, std::uint64_t features) noexcept {
+  ndd_desc desc = descriptor_of(piece);
   if ((piece.flags & Piece::kVlan) != 0) {
     desc.flags |= NDD_DESC_VLAN;
     desc.vlan_tci = piece.vlan_tci;
   }
-  constexpr std::uint16_t kChecked = Piece::kFirst | Piece::kChecksumOk;
-  if ((features & NDD_F_OFFLOAD) != 0 && (piece.flags & kChecked) == kChecked) desc.flags |= NDD_DESC_CSUM_VALID;
-  return desc;
-}
-
-/// What a merged frame's first descriptor says besides.
-void add_facts(ndd_desc& desc, const RxOffload& offload) noexcept {
+  if ((features & NDD_F_OFFLOAD) != 0 && (piece.flags & Piece::kChecksumOk) != 0) desc.flags |= NDD_DESC_CSUM_VALID;
+  if (offload.segments == RxOffload::Segments::kNone) return desc;
   desc.flags |= NDD_DESC_NEEDS_CSUM;
   desc.gso_type = offload.segments == RxOffload::Segments::kTcp6 ? NDD_GSO_TCPV6 : NDD_GSO_TCPV4;
   desc.gso_size = offload.segment_size;
   desc.hdr_len = offload.header_length;
   desc.csum_start = offload.checksum_start;
   desc.csum_offset = offload.checksum_offset;
+  return desc;
 }
 
 }  // namespace
@@ -76,16 +78,13 @@ void TunnelQueue::receive(std::span<const Piece> frame, const RxOffload& offload
     return;
   }
   std::uint8_t* const with_kernel = with_kernel_.data();
-  const std::uint64_t features = features_;
   std::uint32_t at = staged_krx_;
-  bool facts = offload.segments != RxOffload::Segments::kNone;
-  for (const Piece& piece : frame) {
-    // Noted before the kernel can see it: a process that goes on from here never has the buffer twice.
+  // Buffers are noted before the kernel can see them: a process that goes on from here never has one twice.
+  with_kernel[frame[0].buffer] = 1;
+  krx_.write(at++, first_descriptor(frame[0], offload, features_));
+  for (const Piece& piece : frame.subspan(1)) {
     with_kernel[piece.buffer] = 1;
-    ndd_desc desc = descriptor_of(piece, features);
-    if (facts) add_facts(desc, offload);
-    facts = false;
-    krx_.write(at++, desc);
+    krx_.write(at++, descriptor_of(piece));
   }
   staged_krx_ = at;
   lent_ += count;
