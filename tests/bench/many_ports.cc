@@ -11,6 +11,7 @@
 
 #include "examples/pingpong/link_udd.h"
 #include "examples/pingpong/message.h"
+#include "tests/bench/kernel_segments.h"
 #include "tests/lab/plugin/mark.h"
 #include "udd/base/error.h"
 #include "udd/port.h"
@@ -52,6 +53,10 @@ class Pair {
     expected_ = next_;
   }
   [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
+  /// That went to the kernel, at both ends.
+  [[nodiscard]] std::uint64_t segments() const {
+    return kernel_segments(near_port_.stats()) + kernel_segments(far_port_.stats());
+  }
 
  private:
   udd::Port near_port_;
@@ -83,6 +88,12 @@ std::uint64_t exchange(std::vector<std::unique_ptr<Pair>>& pairs, std::size_t wi
   return done;
 }
 
+std::uint64_t segments(const std::vector<std::unique_ptr<Pair>>& pairs) {
+  std::uint64_t sum = 0;
+  for (const auto& pair : pairs) sum += pair->segments();
+  return sum;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -107,10 +118,12 @@ int main(int argc, char** argv) {
     std::vector<std::unique_ptr<Pair>> pairs;
     for (const auto& pair : names) pairs.push_back(std::make_unique<Pair>(pair[0], pair[1], options));
     exchange(pairs, window, warm_up);
+    const std::uint64_t before = segments(pairs);
     MARK_START();
     const std::uint64_t done = exchange(pairs, window, count);
     MARK_STOP();
-    mark_figure(name.c_str(), "pair", static_cast<long>(done));
+    mark_figure_and(name.c_str(), "pair", static_cast<long>(done), "segments",
+                    static_cast<long>(segments(pairs) - before));
     std::uint64_t lost = 0;
     for (const auto& pair : pairs) lost += pair->lost();
     std::printf("many_ports: %s: %lu messages, %lu lost, warm-up included\n", name.c_str(), done, lost);

@@ -3,13 +3,16 @@
 // traffic. It polls, or sleeps in wait(), until a signal comes or the port is lost. With one CPU a poller has to step
 // aside when nothing moved; the lab's plugin counts such rounds apart. At SIGUSR1 it prints what its ports have
 // counted, and at the end.
+// tunnel_server NAME SEGMENTS PORT...: polls for as many segments to the kernel, and again: those make the figure NAME.
 #include <sched.h>
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <string_view>
 #include <vector>
 
+#include "tests/bench/kernel_segments.h"
 #include "tests/lab/plugin/mark.h"
 #include "udd/port.h"
 
@@ -52,25 +55,54 @@ void print_counters(const std::vector<udd::Port>& ports) {
   std::fflush(stdout);
 }
 
+std::uint64_t segments_of(const std::vector<udd::Port>& ports) {
+  std::uint64_t sum = 0;
+  for (const udd::Port& port : ports) sum += kernel_segments(port.stats());
+  return sum;
+}
+
+/// Until the kernel has got so many segments more.
+std::uint64_t poll_for(std::vector<udd::Port>& ports, std::uint64_t segments) {
+  const std::uint64_t before = segments_of(ports);
+  std::uint64_t got = 0;
+  while (got < segments && stop_requested == 0 && all_taken(ports)) {
+    for (int i = 0; i < 64; ++i) poll(ports);  // asking costs as much as a segment
+    got = segments_of(ports) - before;
+  }
+  return got;
+}
+
+int usage() {
+  std::fprintf(stderr, "usage: tunnel_server poll PORT... | wait PORT | NAME SEGMENTS PORT...\n");
+  return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
   const std::string_view how = argc > 2 ? argv[1] : "";
-  if (how != "poll" && (how != "wait" || argc != 3)) {
-    std::fprintf(stderr, "usage: tunnel_server poll PORT... | wait PORT\n");
-    return 2;
-  }
+  const bool waits = how == "wait";
+  const bool counts = how != "poll" && !waits;
+  const long segments = counts && argc > 3 ? std::atol(argv[2]) : 0;
+  if (argc < 3 || (waits && argc != 3) || (counts && segments <= 0)) return usage();
   std::vector<udd::Port> ports;
-  for (int i = 2; i < argc; ++i) ports.push_back(udd::Port::take(argv[i], {.ethertypes = {0x88B5}}));
+  for (int i = counts ? 3 : 2; i < argc; ++i) ports.push_back(udd::Port::take(argv[i], {.ethertypes = {0x88B5}}));
   std::signal(SIGTERM, [](int) { stop_requested = 1; });
   std::signal(SIGUSR1, [](int) { counters_requested = 1; });
   std::puts("tunnel_server: ready");
   std::fflush(stdout);
-  while (stop_requested == 0 && all_taken(ports)) {
-    if (how == "poll") {
-      poll(ports);
-    } else {
+  if (counts) {
+    poll_for(ports, static_cast<std::uint64_t>(segments));
+    MARK_START();
+    const std::uint64_t got = poll_for(ports, static_cast<std::uint64_t>(segments));
+    MARK_STOP();
+    mark_figure(argv[1], "segment", static_cast<long>(got));
+  }
+  while (!counts && stop_requested == 0 && all_taken(ports)) {
+    if (waits) {
       wait(ports[0]);
+    } else {
+      poll(ports);
     }
     if (counters_requested != 0) {
       counters_requested = 0;

@@ -18,11 +18,11 @@ BAND_PCT = 3.0  # of the library's own counts: a slower hot path is one that lea
 
 
 def join(text, records):
-    """The n-th FIGURE line of a serial log and the plugin's n-th record."""
+    """The n-th FIGURE line of a serial log and the plugin's n-th record; the line may have a counter of its own."""
     joined = []
-    for (name, unit, n), record in zip(re.findall(r"FIGURE (\w+) (\w+) (\d+)", text), records):
+    for (name, unit, n, what, count), record in zip(re.findall(r"FIGURE (\w+) (\w+) (\d+)(?: ([a-z_]+) (\d+))?", text), records):
         net = record["user"] + record["kernel"] - record["idle_insns"]
-        joined.append({"name": name, "unit": unit, "n": int(n), **record, "net": net})
+        joined.append({"name": name, "unit": unit, "n": int(n), **record, "net": net, **({what: int(count)} if what else {})})
     return joined
 
 
@@ -64,13 +64,18 @@ def table(figures):
 
 
 def holds(known, what, wanted):
-    """Is the value named `what` as wanted: "0.00", or a bound "<=350", ">=3.5*FIGURE.COUNTER"? None if one is missing."""
-    bound, factor, _, other = re.fullmatch(r"(<=|>=)?([\d.]+)(\*(.+))?", wanted).groups()
-    if what not in known or (other and other not in known):
+    """Is the value named `what` as wanted: "0.00", or a bound "<=350", ">=3.5*FIGURE.COUNTER"? None if one is missing.
+
+    "<=1.1*FIGURE.COUNTER+segments*OTHER.COUNTER" allows besides what the other takes, for as many as `what`'s figure counted.
+    """
+    bound, factor, other, times, besides = re.fullmatch(
+        r"(<=|>=)?([\d.]+)(?:\*([\w.]+))?(?:\+(\w+)\*([\w.]+))?", wanted).groups()
+    times = times and f"{what.partition('.')[0]}.{times}"
+    if any(name and name not in known for name in (what, other, times, besides)):
         return None
     if not bound:
         return f"{known[what]:.2f}" == wanted
-    limit = float(factor) * (known[other] if other else 1)
+    limit = float(factor) * (known[other] if other else 1) + (known[times] * known[besides] if besides else 0)
     return known[what] <= limit if bound == "<=" else known[what] >= limit
 
 

@@ -145,7 +145,7 @@ _ATTRS = {
     "data": attr.label_list(allow_files = True),
     "arguments": attr.string_list(doc = "further arguments of vm.py"),
     "count": attr.bool(doc = "count instructions between the marks of plugin/mark.h: one CPU, virtual time"),
-    "must_count": attr.string_dict(doc = "with count: FIGURE.COUNTER and its value per unit, two decimals, or a bound: <=350, >=3.5*FIGURE.COUNTER"),
+    "must_count": attr.string_dict(doc = "with count: FIGURE.COUNTER and its value per unit, two decimals, or a bound: <=350, >=3.5*FIGURE.COUNTER; figures.py has the rest"),
     "targets": attr.string_dict(doc = "the same, but only told"),
     "own_counts": attr.label(doc = "table of what the library's figures must not exceed", allow_single_file = True),
     "boots": attr.int(default = 1, doc = "guests to take the median of"),

@@ -17,3 +17,9 @@ static inline void mark_figure(const char* name, const char* unit, long n) {
   printf("FIGURE %s %s %ld\n", name, unit, n);
   fflush(stdout);
 }
+
+/* ... and what the program itself has counted meanwhile: becomes a counter of the figure */
+static inline void mark_figure_and(const char* name, const char* unit, long n, const char* what, long count) {
+  printf("FIGURE %s %s %ld %s %ld\n", name, unit, n, what, count);
+  fflush(stdout);
+}

@@ -31,6 +31,11 @@ class Figures(unittest.TestCase):
         self.assertEqual(second["net"], 900100)
         self.assertEqual(figures.values([first])["pairs_udd_w1.net"], 100.5)
 
+    def test_a_counter_of_the_program_s_own(self):
+        first, second = figures.join("FIGURE with_tcp pair 100 segments 20\r\nFIGURE alone pair 50\r\n", [record(9), record(9)])
+        self.assertEqual((first["segments"], figures.values([first])["with_tcp.segments"]), (20, 0.2))
+        self.assertNotIn("segments", second)
+
     def test_one_boot_is_kept_as_it_is(self):
         boot = self.boot()
         self.assertIs(figures.median([boot]), boot)
@@ -46,9 +51,11 @@ class Figures(unittest.TestCase):
         self.assertEqual((udd["boots"], udp["boots"]), (2, 1))
 
     def test_bounds(self):
-        known = {"a.net": 100.0, "b.net": 350.0, "z.locked": 0.004}
+        known = {"a.net": 100.0, "b.net": 350.0, "z.locked": 0.004, "b.segments": 0.5}
         for what, wanted, fine in [("a.net", "<=100", True), ("a.net", "<=99.9", False), ("b.net", ">=3.5*a.net", True),
                                    ("b.net", ">=3.6*a.net", False), ("a.net", "<=0.3*b.net", True), ("z.locked", "0.00", True),
+                                   ("b.net", "<=3*a.net+segments*a.net", True), ("b.net", "<=2.9*a.net+segments*a.net", False),
+                                   ("a.net", "<=3*b.net+segments*b.net", None), ("b.net", "<=3*a.net+segments*c.net", None),
                                    ("a.net", "0.00", False), ("c.net", "<=1", None), ("a.net", "<=1*c.net", None)]:
             self.assertIs(figures.holds(known, what, wanted), fine, (what, wanted))
 
