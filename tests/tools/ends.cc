@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An application that takes a port, serves it for a moment, and ends in one of the ways in which applications end.
 //
-//   ends HOW [PORT]      PORT: ndd0
+//   ends HOW [PORT [BUFFERS]]   PORT: ndd0; BUFFERS of its pool, if not the module's default
 //     close | destroy    gives the port back, by give_back() or by the Port's destructor, and lives on
 //     return | exit      leaves main(), or calls exit() below it
 //     throw | catch      an exception that nobody catches; one that is caught outside the Port's scope, and lives on
@@ -101,8 +101,9 @@ void end(const std::string& how, std::optional<udd::Port>& port) {
   }
 }
 
-int run(const std::string& how, const char* name) {
+int run(const std::string& how, const char* name, unsigned buffers) {
   udd::PortOptions options{.ethertypes = {0x88B5}};
+  options.buffers = buffers;
   if (how == "spin") options.backup_after.reset();
   std::optional<udd::Port> port = udd::Port::take(name, std::move(options));
   say("took");
@@ -118,9 +119,10 @@ int run(const std::string& how, const char* name) {
 int main(int argc, char** argv) {
   const std::string how = argc > 1 ? argv[1] : "";
   const char* port = argc > 2 ? argv[2] : "ndd0";
-  if (how == "throw") return run(how, port);
+  const auto buffers = static_cast<unsigned>(argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 0);
+  if (how == "throw") return run(how, port, buffers);
   try {
-    return run(how, port);
+    return run(how, port, buffers);
   } catch (const udd::Error& error) {
     std::fprintf(stderr, "ends: %s\n", error.what());
     return 1;
