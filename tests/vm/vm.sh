@@ -51,6 +51,12 @@ far_stat() { far ethtool -S eth1 | awk -v name="$1:" '$1 == name { print $2 }'; 
 live() { (cd /sys/module/kagent/parameters && cat live_sessions live_pages live_skbs) | tr '\n' ' '; }
 nothing_live() { [ "$(live)" = "0 0 0 " ]; }
 
+# may_lack PAGES: how many pages fewer may be free; the debug kernel's KASAN holds back what was freed, up to 1/32 of memory
+may_lack() {
+	local held=0
+	[ -z "$lab_debug" ] || held=$(awk '/^MemTotal:/ { print int($2 / 4 / 32) }' /proc/meminfo)
+	echo $(($1 + held))
+}
 # memory that nobody has: free, in the lists of single CPUs, and what the kernel gives back when asked
 free_kb() {
 	echo 3 >/proc/sys/vm/drop_caches

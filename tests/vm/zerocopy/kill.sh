@@ -5,7 +5,7 @@
 . /lab/zerocopy.sh
 ROUNDS=${ROUNDS:-4}
 # what else lives in the guest moves by one or two hundred (caches of sockets and slabs); a pool has some thousand pages
-PAGES=${PAGES:-400}
+PAGES=$(may_lack ${PAGES:-400})
 
 # load_begins, load_ends: two bulk connections each way, through all that happens between
 load_begins() {

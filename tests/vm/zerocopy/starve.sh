@@ -4,7 +4,7 @@
 # are full of it, the application's messages and other connections go on, and when they let go everything is back.
 . /lab/zerocopy.sh
 # between two looks at free memory: what else lives in the guest moves by so much (caches of sockets and slabs)
-PAGES=600
+PAGES=$(may_lack 600)
 OCTETS=200000
 
 # other_transfer: milliseconds that OCTETS take each way, all of them right
