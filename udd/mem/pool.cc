@@ -22,6 +22,10 @@ namespace {
   throw Error(error_number, {.what = what, .device = {}, .why = why, .advice = advice});
 }
 
+bool is_multiple(const std::byte* address, std::size_t of) noexcept {
+  return std::bit_cast<std::uintptr_t>(address) % of == 0;
+}
+
 void check_geometry(const Pool::Geometry& geometry, std::span<std::byte> state) {
   constexpr const char* kWhat = "use the port's buffer pool";
   constexpr const char* kAdvice = "the module and the library disagree: check their versions";
@@ -37,7 +41,7 @@ void check_geometry(const Pool::Geometry& geometry, std::span<std::byte> state) 
     throw_bad(EINVAL, kWhat, "the kernel has more buffers than there are", kAdvice);
   }
   // Frame::offset() goes by it
-  if (std::bit_cast<std::uintptr_t>(geometry.memory.data()) % kBufferSize != 0) {
+  if (!is_multiple(geometry.memory.data(), kBufferSize)) {
     throw_bad(EINVAL, kWhat, "it is mapped at no multiple of a buffer's size", kAdvice);
   }
   if (geometry.iova.value % kPageSize != 0) throw_bad(EINVAL, kWhat, "its device address is not a page's", kAdvice);
