@@ -69,6 +69,13 @@ static bool offload_ok(const struct ndd_desc *desc, __u64 features)
 	       desc->flags & NDD_DESC_NEEDS_CSUM && desc->gso_size;
 }
 
+/* Few enough segments? A header that is longer than said makes only fewer. */
+static bool segments_ok(const struct ndd_desc *first, __u32 len)
+{
+	return first->hdr_len <= NDD_HEADERS_MAX && first->hdr_len <= len &&
+	       len - first->hdr_len <= (__u32)first->gso_size * NDD_PIECES_MAX;
+}
+
 /* What can only be judged when the length is known. */
 static bool whole_ok(const struct kagent_frame *frame,
 		     enum kagent_drop *reason)
@@ -81,7 +88,7 @@ static bool whole_ok(const struct kagent_frame *frame,
 		 (__u32)first->csum_start + first->csum_offset + CSUM_SIZE >
 		 frame->len)
 		*reason = KAGENT_DROP_OFFLOAD;
-	else if (first->gso_type && first->hdr_len > frame->len)
+	else if (first->gso_type && !segments_ok(first, frame->len))
 		*reason = KAGENT_DROP_OFFLOAD;
 	else
 		return true;

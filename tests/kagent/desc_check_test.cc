@@ -225,7 +225,19 @@ TEST_F(DescCheck, OffloadFactsThatCannotBe) {
   d.gso_size = 500;
   d.hdr_len = 1001;
   expect_drop(d, KAGENT_DROP_OFFLOAD, 1);
+  d.hdr_len = NDD_HEADERS_MAX + 1;
+  expect_drop(d, KAGENT_DROP_OFFLOAD, 1);
+  d.hdr_len = 1000 - NDD_PIECES_MAX * 19;
+  d.gso_size = 19;
+  ASSERT_EQ(add(d), KAGENT_FRAME);  // as many segments as there may be
+  kagent_frame_reset(&frame_);
+  --d.hdr_len;
+  expect_drop(d, KAGENT_DROP_OFFLOAD, 1);
+  d.hdr_len = 0;
+  d.gso_size = 1;
+  expect_drop(d, KAGENT_DROP_OFFLOAD, 1);
   d.hdr_len = 54;
+  d.gso_size = 500;
   d.flags = NDD_DESC_FIRST | NDD_DESC_LAST;  // segments without a checksum to fill in
   expect_drop(d, KAGENT_DROP_OFFLOAD, 1);
 

@@ -88,6 +88,8 @@ std::vector<Case> cases(const Mirror& mirror, const ndd_take& take) {
       {"ECN alone", one(gso(NDD_GSO_ECN)), "krx_drop_bad_offload"},
       {"GSO without a checksum to be made", gso_but([](auto& d) { d.flags = kWhole; }), "krx_drop_bad_offload"},
       {"GSO of size 0", gso_but([](auto& d) { d.gso_size = 0; }), "krx_drop_bad_offload"},
+      {"a segment more than there may be", gso_but([](auto& d) { d.gso_size = 19; }), "krx_drop_bad_offload"},
+      {"a header longer than any", gso_but([](auto& d) { d.hdr_len = NDD_HEADERS_MAX + 1; }), "krx_drop_bad_offload"},
       {"a header longer than the frame", gso_but([](auto& d) { d.hdr_len = 1001; }), "krx_drop_bad_offload"},
       {"checksum behind the frame", gso_but([](auto& d) { d.csum_start = 0xffff; }), "krx_drop_bad_offload"},
       {"checksum over the end", gso_but([](auto& d) { d.csum_offset = 965; }), "krx_drop_bad_offload"},
@@ -143,7 +145,8 @@ void try_random(Mirror& mirror, const held::Held& held) {
       // right, but for a GSO size that may be odd
       ndd_desc desc = piece(kWhole | NDD_DESC_NEEDS_CSUM, index, lengths[index]);
       desc.gso_type = NDD_GSO_TCPV4;
-      desc.gso_size = static_cast<std::uint16_t>(1 + (any(2) == 0 ? any(8) : any(0xffff)));
+      // as many segments as there may be, or all in one
+      desc.gso_size = static_cast<std::uint16_t>(any(2) == 0 ? 2060 / NDD_PIECES_MAX + any(8) : 1 + any(0xffff));
       desc.hdr_len = 54;
       desc.csum_start = 34;
       desc.csum_offset = 16;
@@ -172,8 +175,8 @@ void try_random(Mirror& mirror, const held::Held& held) {
                "random descriptors: frames+" + std::to_string(frames) + " " + drops(before, after));
 }
 
-// The longest frames there are, to be cut into the shortest segments: the softirq must not be busy for seconds.
-void try_crumbs(Mirror& mirror) {
+// The longest frames there are, to be cut into segments of `size`: the softirq must not be busy for seconds.
+void try_longest(Mirror& mirror, std::uint16_t size, const std::string& what, const std::string& dropped) {
   constexpr std::uint32_t kLength = 65000;
   write_tcp(mirror.buffer(0), kLength, true);
   Descriptors all;
@@ -183,7 +186,7 @@ void try_crumbs(Mirror& mirror) {
     ndd_desc& first = pieces.front();
     first.flags |= NDD_DESC_NEEDS_CSUM;
     first.gso_type = NDD_GSO_TCPV4;
-    first.gso_size = 1;
+    first.gso_size = size;
     first.hdr_len = 54;
     first.csum_start = 34;
     first.csum_offset = 16;
@@ -193,9 +196,9 @@ void try_crumbs(Mirror& mirror) {
   const auto begin = std::chrono::steady_clock::now();
   const bool consumed = mirror.inject(all);
   const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin);
-  held::expect(
-      consumed && took < std::chrono::seconds(10),
-      "32 frames to be cut into crumbs: " + std::to_string(took.count()) + " s " + drops(before, read_counters()));
+  const std::string got = drops(before, read_counters());
+  held::expect(consumed && took < std::chrono::seconds(10) && got == dropped,
+               "32 frames to be cut into " + what + ": " + std::to_string(took.count()) + " s " + got);
 }
 
 }  // namespace
@@ -228,7 +231,8 @@ void run_descriptors(const std::string& port) {
   held::expect(consumed && after.at("krx_frames") == before.at("krx_frames") + 1 && drops(before, after).empty(),
                "its end at last, and a good frame behind it: " + drops(before, after));
   try_done(mirror, held);
-  try_crumbs(mirror);
+  try_longest(mirror, 1, "crumbs", "krx_drop_bad_offload+32 ");
+  try_longest(mirror, 65000 / NDD_PIECES_MAX, "as many segments as there may be", "");
   try_random(mirror, held);
   mirror.set_answering(true);
   held::expect(mirror.serve_until_answered(3), "the rings still carry frames");

@@ -57,7 +57,7 @@ took ./hostile descriptors $PORT
 done_well
 check mode_is tunnel
 check wait_for 5 pings
-step "$(grep -E "random|crumbs" $APP_OUT)"
+step "$(grep -E "random|cut into" $APP_OUT)"
 routed=$(cat /sys/class/net/out/statistics/tx_packets)
 step "routed and segmented: $routed"
 check [ "$routed" -gt 1000 ]

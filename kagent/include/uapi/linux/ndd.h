@@ -78,11 +78,13 @@
 #define NDD_MSG_LEN		256
 
 /* Frames: at least an Ethernet header; at most 64 KiB of GSO plus L2. 48 pieces:
- * that many segments of an MTU of 1500, merged.
+ * that many segments of an MTU of 1500, merged. A frame in KRX is made of no more
+ * segments, too: cutting it again is work that the kernel does in one go.
  */
 #define NDD_FRAME_MIN		14
 #define NDD_FRAME_MAX		(65535 + 18)
 #define NDD_PIECES_MAX		48
+#define NDD_HEADERS_MAX		256	/* L2 to L4, of a frame in KRX that is segments */
 
 /* The window is shared out in slots of so many octets, each for one run of the
  * kernel's pages. A piece is within one slot, and has it to itself.
