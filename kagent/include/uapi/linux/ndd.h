@@ -56,7 +56,7 @@
  * optional is agreed on by feature bits.
  */
 #define NDD_API_MAJOR		1
-#define NDD_API_MINOR		1
+#define NDD_API_MINOR		2
 
 #define NDD_F_WINDOW		(1ULL << 0) /* KTX pieces may be in the window */
 #define NDD_F_OFFLOAD		(1ULL << 1) /* KRX frames may have offload facts */
