@@ -150,7 +150,7 @@ class TcpMerge {
 
     /// Where one that is as long as the head still finds room, that one in one piece.
     void foresee(const TcpSegment& last, std::span<const Piece> frame) noexcept {
-      const bool alike = frame.size() == 1 && frame[0].length >= NextSegment::kLength &&
+      const bool alike = !last.last && frame.size() == 1 && frame[0].length >= NextSegment::kLength &&
                          last.payload_length == segment_size && next.expect(head, last);
       const std::size_t room = (kIpMax - (head.payload - head.network) - payload_length()) / segment_size;
       foreseen_until = alike ? std::min(pieces.size(), count + room) : 0;
