@@ -101,8 +101,8 @@ case_end
 case_begin 3_side_by_side
 title "3. Both at once: 50-octet messages of EtherType 0x88b5, and the kernel's traffic through the tunnel"
 sleep 4
+check wait_for 15 grep -q "[1-9][0-9]* pairs/s" $RUN/app
 say "the application: $(tail -n 1 $RUN/app)"
-check grep -q "[1-9][0-9]* pairs/s" $RUN/app
 tcp_moves
 show ping -c 3 -i 0.2 10.0.0.2
 check pings

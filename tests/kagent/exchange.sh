@@ -33,7 +33,7 @@ receive() {
 # late: a receiver that is stopped as soon as it has received something, $late its pid
 late() {
 	rm -f /run/lab/late.octets
-	./tcpstream receive 10.0.0.2 5001 --seconds 1 --status /run/lab/late.octets >/run/lab/late.out 2>&1 </dev/null &
+	./tcpstream receive 10.0.0.2 5001 --seconds $lab_slow --status /run/lab/late.octets >/run/lab/late.out 2>&1 </dev/null &
 	late=$!
 	wait_for 10 [ -s /run/lab/late.octets ] || fail "nothing received"
 	kill -STOP $late

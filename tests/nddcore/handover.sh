@@ -79,6 +79,7 @@ check ip link set lan0 txqueuelen 777 group 5
 # pause and advertised modes: e1000e starts its link again for each
 check ethtool -A lan0 rx off tx off autoneg off
 check wait_for 15 pings
+check wait_for 15 eval 'ethtool lan0 | grep -q "Advertised pause frame use: No"'
 { ip -d link show lan0 | sed 's/^[0-9]*: //'; ethtool -k lan0; ethtool -g lan0; ethtool -c lan0; ethtool -a lan0; ethtool lan0; } |
 	grep -v 'Link detected' >/run/lab/before
 hold ./holder take $PORT

@@ -49,7 +49,11 @@ constexpr uint64_t kForeignIova = 0x10000000;  // of the process's own making, o
 struct Held : held::Held {
   void* bar = nullptr;
 
-  explicit Held(const std::string& port) : held::Held(port) { take.features = NDD_F_WINDOW; }
+  explicit Held(const std::string& port) : held::Held(port) {
+    take.features = NDD_F_WINDOW;
+    // it is never woken to serve a frame; what ends it is the test
+    take.watch.interval_us = 60'000'000;
+  }
 
   void take_port() {
     held::Held::take_port();

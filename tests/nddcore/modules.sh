@@ -69,10 +69,17 @@ check rmmod blockbar
 back
 case_end
 
-# how many takes got through; on a slow machine most are killed before
+# how many takes got through
 ready() { grep -c ready /run/lab/takes; }
+now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 
 case_begin in_the_middle_of_takes 120
+began=$(now_ms)
+hold ./holder take $PORT
+# killed at any point of a take, and some time after its end
+within=$((($(now_ms) - began) * 3 / 2 + 300))
+kill -9 $holder
+back
 # modprobe of what is there does nothing: each attempt to unload meets a take at another point
 (while [ ! -e /run/lab/enough ]; do
 	rmmod nddcore 2>/dev/null && echo unloaded
@@ -80,9 +87,10 @@ case_begin in_the_middle_of_takes 120
 	sleep 0.$((RANDOM % 4))
 done) >/run/lab/unloads &
 unloader=$!
-end=$((SECONDS + 12)) last=$((SECONDS + 60))
+end=$((SECONDS + 12)) last=$((SECONDS + 60 * lab_slow))
 while [ $SECONDS -lt $end ] || { [ "$(ready)" -le 3 ] && [ $SECONDS -lt $last ]; }; do
-	timeout -s KILL "0.$((RANDOM % 5 + 1))" ./holder take $PORT
+	ms=$((RANDOM % within + 100))
+	timeout -s KILL "$((ms / 1000)).$(printf %03d $((ms % 1000)))" ./holder take $PORT
 done >/run/lab/takes 2>&1 </dev/null
 touch /run/lab/enough
 wait $unloader

@@ -55,7 +55,8 @@ check wait_for 10 gone "${server_pid[dump]}"
 # everything that could overwrite what the sockets still hold
 check stream_both_ways 2
 step "$(stat_of ktx_window_octets) octets sent without copying"
-check [ "$(stat_of ktx_window_octets)" -gt 0 ]
+# on the debug kernel no frame becomes large enough for it in that time
+[ -n "$lab_debug" ] || check [ "$(stat_of ktx_window_octets)" -gt 0 ]
 check shapes here 10.0.0.2 5001 $OCTETS 2
 kill -USR1 "${server_pid[hoard]}"
 check wait_for 30 gone "${server_pid[hoard]}"
