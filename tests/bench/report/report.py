@@ -1,8 +1,9 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: Apache-2.0
 """Writes docs/performance.md, with its plots, from the figures that each bench's last run left in bazel-testlogs.
+What has not run here stays as it was: docs/performance/runs.json keeps the figures of every run that is shown.
 
-bazel run //tests/bench:report              all benches that have run; ./bazelw test --config=full //tests/bench/... runs them all
+bazel run //tests/bench:report              all benches; ./bazelw test --config=full //tests/bench/... runs them all
 bazel run //tests/bench:report -- --record  besides takes the library's own counts of signal_pairs as those to be held to
 
 What is written by hand is notes.md, which is put in as it is. Nothing is measured here.
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import sections  # noqa: E402
 
 NOTES = "tests/bench/report/notes.md"
+RUNS = "runs.json"
 OWN_COUNTS = "tests/bench/own_counts.txt"
 OWN = re.compile(r"signal_pairs_udd_w\d+(_s\d+)?$")
 OWN_HEAD = """# SPDX-License-Identifier: Apache-2.0
@@ -42,6 +44,28 @@ def read_runs(testlogs):
         target = re.sub(r"_6_\d+$", "", archive.parent.parent.name)
         runs.append(sections.Run(target, about["kernel"], about, figures))
     return runs
+
+
+def merged(kept, here):
+    """The later run of each target on each kernel."""
+    last = {}
+    for run in sorted([*kept, *here], key=lambda r: r.about["time"]):
+        last[run.stem()] = run
+    return sorted(last.values(), key=lambda r: r.stem())
+
+
+def read_kept(path):
+    """The runs that the document shows now."""
+    return [sections.Run(**run) for run in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
+
+
+def write_kept(path, runs):
+    """A line for each figure, for who reads a change of them."""
+    def run_text(run):
+        figures = ",\n  ".join(json.dumps(figure) for figure in run.figures)
+        return f'{{"target": "{run.target}", "kernel": "{run.kernel}",\n "about": {json.dumps(run.about)},\n "figures": [\n  {figures}]}}'
+
+    path.write_text("[" + ",\n".join(run_text(run) for run in runs) + "]\n", encoding="utf-8")
 
 
 def git(root, *command):
@@ -88,21 +112,23 @@ def main():
     parser.add_argument("--out", type=Path, default=root / "docs", help="where performance.md goes")
     parser.add_argument("--record", action="store_true", help=f"also rewrite {OWN_COUNTS}")
     args = parser.parse_args()
-    runs = read_runs(args.testlogs)
-    if not runs:
+    here = read_runs(args.testlogs)
+    if not here:
         sys.exit(f"report: no figures below {args.testlogs}: run `./bazelw test //tests/bench/...` first")
+    plots = args.out / "performance"
+    plots.mkdir(parents=True, exist_ok=True)
+    runs = merged(read_kept(plots / RUNS), here)
     commit, commit_time = commit_of(root)
     section = sections.write(runs)
     notes = (root / NOTES).read_text(encoding="utf-8").partition("-->\n")[2]  # without its own licence line
     text = "\n".join([header(runs, commit, commit_time, f"{datetime.now(timezone.utc):%Y-%m-%d}"), notes, *section.text])
-    plots = args.out / "performance"
-    plots.mkdir(parents=True, exist_ok=True)
+    write_kept(plots / RUNS, runs)
     for old in plots.glob("*.svg"):
         old.unlink()
     for name, svg in section.plots.items():
         (plots / name).write_text(svg, encoding="utf-8")
     (args.out / "performance.md").write_text(text.rstrip("\n") + "\n", encoding="utf-8")
-    print(f"report: {len(runs)} runs -> {args.out}/performance.md, {len(section.plots)} plots")
+    print(f"report: {len(here)} runs here, {len(runs)} shown -> {args.out}/performance.md, {len(section.plots)} plots")
     if args.record:
         (root / OWN_COUNTS).write_text(own_counts(runs), encoding="utf-8")
         print(f"report: recorded {OWN_COUNTS}")

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: Apache-2.0
-"""The report on recorded figures: which runs it finds, what it says of them, and that its plots are proper SVG."""
+"""The report on recorded figures: which runs it finds and keeps, what it says of them, and that its plots are proper SVG."""
 
 import json
 import sys
@@ -84,6 +84,20 @@ class Report(unittest.TestCase):
         self.assertIn("at commit 0123456789ab", head)
         self.assertIn("| signal_pairs_full | 6.12.117+deb12-amd64 | e1000e | 10.0.2 (Debian) | pt | 5 | 2026-11-26 04:00 UTC |", head)
         self.assertIn("2026-11-20 04:00 UTC, before this commit |", head)
+
+    def test_keeps_what_has_not_run_here(self):
+        with tempfile.TemporaryDirectory() as docs:
+            path = Path(docs, report.RUNS)
+            self.assertEqual(report.read_kept(path), [])
+            report.write_kept(path, self.runs)
+            kept = report.read_kept(path)
+        self.assertEqual(kept, self.runs)
+        later = sections.Run("scaling", "6.12.117+deb12-amd64", recorded.about(time="2026-11-27T04:00:00Z"), [])
+        earlier = sections.Run("tunnel_tcp", "6.1.0-56-amd64", recorded.about(time="2026-11-01T04:00:00Z"), [])
+        runs = report.merged(kept, [later, earlier])
+        self.assertEqual(len(runs), len(kept))
+        self.assertIn(later, runs)
+        self.assertNotIn(earlier, runs)
 
     def test_records_the_librarys_own_counts_alone(self):
         rows = [line for line in report.own_counts(self.runs).splitlines() if not line.startswith("#")]
