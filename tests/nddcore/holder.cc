@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -279,6 +280,8 @@ void run_info(const std::string& port) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // what a shell script starts in the background ignores it
+  std::signal(SIGINT, SIG_DFL);
   const std::span arguments(argv, static_cast<size_t>(argc));
   const std::string command = argc > 1 ? arguments[1] : "";
   if (command == "take" && argc == 3) run_take(arguments[2]);
