@@ -69,7 +69,7 @@ settings() {
 	{ ip -d link show lan0 | sed 's/^[0-9]*: //'; ethtool -k lan0; ethtool -g lan0; ethtool -c lan0; ethtool -a lan0; ethtool lan0; } |
 		grep -v 'Link detected'
 }
-# what the PHY advertises is the old settings' until the link has come up with the new ones
+# once the link is up: until then it may still be the PHY's earlier ones
 same_settings() {
 	settings >/run/lab/after
 	diff /run/lab/before /run/lab/after
@@ -87,8 +87,9 @@ check ethtool -G lan0 rx 1024 tx 512
 check ethtool -C lan0 rx-usecs 100
 check ethtool -s lan0 msglvl 0x3f
 check ip link set lan0 txqueuelen 777 group 5
-# pause and advertised modes: e1000e starts its link again for each
 check ethtool -A lan0 rx off tx off autoneg off
+# e1000e tells the PHY of it when the link starts again, and not before
+check ethtool -r lan0
 check wait_for 15 pings
 settings >/run/lab/before
 hold ./holder take $PORT
