@@ -30,7 +30,7 @@ receive() {
 	step "$(tail -n 1 /run/lab/receive.out)"
 }
 
-# late: a receiver that is stopped as soon as it has received something, $late its pid
+# late: a receiver that is stopped as soon as it has received something, and before it ends by itself; $late its pid
 late() {
 	rm -f /run/lab/late.octets
 	./tcpstream receive 10.0.0.2 5001 --seconds $lab_slow --status /run/lab/late.octets >/run/lab/late.out 2>&1 </dev/null &

@@ -52,7 +52,7 @@ struct Held : held::Held {
 
   explicit Held(const std::string& port) : held::Held(port) {
     take.features = NDD_F_WINDOW;
-    // it is never woken to serve a frame; what ends it is the test
+    // it services nothing; what ends it is the test, not the watchdog
     take.watch.interval_us = 60'000'000;
   }
 

@@ -71,13 +71,12 @@ case_end
 
 # how many takes got through
 ready() { grep -c ready /run/lab/takes; }
-now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 
 case_begin in_the_middle_of_takes 120
-began=$(now_ms)
+began=$(now_us)
 hold ./holder take $PORT
 # killed at any point of a take, and some time after its end
-within=$((($(now_ms) - began) * 3 / 2 + 300))
+within_ms=$((($(now_us) - began) / 1000 * 3 / 2 + 300))
 kill -9 $holder
 back
 # modprobe of what is there does nothing: each attempt to unload meets a take at another point
@@ -89,7 +88,7 @@ done) >/run/lab/unloads &
 unloader=$!
 end=$((SECONDS + 12)) last=$((SECONDS + 60 * lab_slow))
 while [ $SECONDS -lt $end ] || { [ "$(ready)" -le 3 ] && [ $SECONDS -lt $last ]; }; do
-	ms=$((RANDOM % within + 100))
+	ms=$((RANDOM % within_ms + 100))
 	timeout -s KILL "$((ms / 1000)).$(printf %03d $((ms % 1000)))" ./holder take $PORT
 done >/run/lab/takes 2>&1 </dev/null
 touch /run/lab/enough

@@ -11,8 +11,6 @@ exec {lab_nap}<> <(:)
 # nap SECONDS: sleeps without a process of its own, whose start takes longer than short times here
 nap() { read -rt "$1" -u "$lab_nap"; }
 
-now_us() { echo "${EPOCHREALTIME/./}"; }
-
 # start_app WORD COMMAND...: in the background, $app its pid; until it says WORD
 start_app() {
 	local word=$1

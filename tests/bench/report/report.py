@@ -3,7 +3,7 @@
 """Writes docs/performance.md, with its plots, from the figures that each bench's last run left in bazel-testlogs.
 What has not run here stays as it was: docs/performance/runs.json keeps the figures of every run that is shown.
 
-bazel run //tests/bench:report              all benches; ./bazelw test --config=full //tests/bench/... runs them all
+bazel run //tests/bench:report              the last run of each; ./bazelw test --config=full //tests/bench/... runs them all
 bazel run //tests/bench:report -- --record  besides takes the library's own counts of signal_pairs as those to be held to
 
 What is written by hand is notes.md, which is put in as it is. Nothing is measured here.
@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -60,12 +61,7 @@ def read_kept(path):
 
 
 def write_kept(path, runs):
-    """A line for each figure, for who reads a change of them."""
-    def run_text(run):
-        figures = ",\n  ".join(json.dumps(figure) for figure in run.figures)
-        return f'{{"target": "{run.target}", "kernel": "{run.kernel}",\n "about": {json.dumps(run.about)},\n "figures": [\n  {figures}]}}'
-
-    path.write_text("[" + ",\n".join(run_text(run) for run in runs) + "]\n", encoding="utf-8")
+    path.write_text(json.dumps([asdict(run) for run in runs], indent=1) + "\n", encoding="utf-8")
 
 
 def git(root, *command):

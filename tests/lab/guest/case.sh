@@ -94,12 +94,14 @@ announce() { lab_line ANNOUNCE "$lab_case" "$1"; }
 # step TEXT...: a mark in the log
 step() { lab_line STEP "${lab_case:--}" "$*"; }
 
+now_us() { echo "${EPOCHREALTIME/./}"; }
+
 # wait_for SECONDS COMMAND...: try a command every 100 ms until it succeeds; its failure is the caller's to check
 wait_for() {
-	local end=$(($(date +%s%N) / 1000000 + $1 * 1000 * lab_slow))
+	local end=$(($(now_us) + $1 * 1000000 * lab_slow))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		[ $(($(date +%s%N) / 1000000)) -lt $end ] || { echo "not within the time: $*"; return 1; }
+		[ "$(now_us)" -lt $end ] || { echo "not within the time: $*"; return 1; }
 		sleep 0.1
 	done
 }

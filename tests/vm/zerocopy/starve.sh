@@ -57,7 +57,7 @@ usual_ms=$(cat /run/lab/transfer_ms)
 step "usually $usual_ms ms"
 case_end
 
-# stuck HOW OCTETS: 4 senders in far into sockets here, of which nobody reads, or into pipes that nobody empties; so many
+# stuck HOW OCTETS [CONDITION...]: 4 senders in far into sockets here, of which nobody reads, or into pipes that nobody empties; so many
 # octets stay in the sockets. Each frame has a buffer of the pool's, which has 2048.
 stuck() {
 	begin
@@ -65,7 +65,7 @@ stuck() {
 	check wait_for 10 ready here 5004
 	server sender far ./tcpshapes send 10.0.0.1 5004 --octets 1000000 --connections 4
 	check wait_for 100 eval '[ "$(queued 5004)" -ge '"$2 ]"
-	[ "$1" != pipes ] || check wait_for 100 eval '[ "$(grep -c "in pipes: [1-9]" /run/lab/stuck.out)" = 4 ]'
+	[ $# = 2 ] || check wait_for 100 "${@:3}"
 	goes_on "$(($(queued 5004) / 1024)) KiB in sockets, $1"
 	stop stuck sender
 	all_back "$1"
@@ -75,8 +75,10 @@ case_begin sockets_that_nobody_reads 300
 stuck late 4000000
 case_end
 
+pipes_filled() { [ "$(grep -c 'in pipes: [1-9]' /run/lab/stuck.out)" = 4 ]; }
+
 case_begin pipes_that_nobody_empties 300
-stuck pipes 1500000
+stuck pipes 1500000 pipes_filled
 case_end
 
 case_begin datagrams_whose_last_fragment_never_comes 300
