@@ -18,11 +18,29 @@
 
 #define KAGENT_LOOKS	4	/* in an interval */
 
+/* Who gives back (NDD_GIVE_BACK), or is on its way through exit, takes down what
+ * it has without a thread that serves: no reason to kill it, unless it goes on and
+ * on.
+ */
+#define KAGENT_LEAVING_US	(10 * USEC_PER_SEC)
+
 enum kagent_stop {
 	KAGENT_RUNS,
 	KAGENT_STOPPED,		/* SIGSTOP and its like */
 	KAGENT_TRACED,		/* by a debugger */
+	KAGENT_EXITING,		/* without a core dump, which may take for ever */
 };
+
+static enum kagent_stop kagent_group_stopped(const struct signal_struct *signal)
+{
+	unsigned int flags = READ_ONCE(signal->flags);
+
+	if (flags & SIGNAL_STOP_STOPPED)
+		return KAGENT_STOPPED;
+	if (flags & SIGNAL_GROUP_EXIT && !READ_ONCE(signal->core_state))
+		return KAGENT_EXITING;
+	return KAGENT_RUNS;
+}
 
 /* How are the owner's threads stopped, if they are? */
 static enum kagent_stop kagent_owner_stopped(struct pid *owner)
@@ -40,9 +58,8 @@ static enum kagent_stop kagent_owner_stopped(struct pid *owner)
 				break;
 			}
 		}
-		if (stop == KAGENT_RUNS &&
-		    READ_ONCE(leader->signal->flags) & SIGNAL_STOP_STOPPED)
-			stop = KAGENT_STOPPED;
+		if (stop == KAGENT_RUNS)
+			stop = kagent_group_stopped(leader->signal);
 	}
 	rcu_read_unlock();
 	return stop;
@@ -104,7 +121,11 @@ static enum ndd_reason kagent_check_service(struct kagent_session *session,
 	enum kagent_stop stop = kagent_owner_stopped(session->owner);
 	u32 progress = READ_ONCE(session->health->progress);
 	struct kagent_alive *alive = &session->service;
+	u32 limit_us = session->watch.interval_us;
 
+	if (stop == KAGENT_EXITING ||
+	    test_bit(KAGENT_SESSION_GIVEN_BACK, &session->flags))
+		limit_us = max_t(u32, limit_us, KAGENT_LEAVING_US);
 	if (progress != alive->progress ||
 	    (stop == KAGENT_RUNS && kagent_sleeps_well(session)) ||
 	    (stop == KAGENT_TRACED &&
@@ -113,7 +134,7 @@ static enum ndd_reason kagent_check_service(struct kagent_session *session,
 		kagent_alive(alive, now);
 		return NDD_REASON_NONE;
 	}
-	if (!kagent_silent(session, alive, now, session->watch.interval_us))
+	if (!kagent_silent(session, alive, now, limit_us))
 		return NDD_REASON_NONE;
 	switch (stop) {
 	case KAGENT_STOPPED:
@@ -135,8 +156,9 @@ static enum ndd_reason kagent_check_app(struct kagent_session *session,
 		return NDD_REASON_NONE;
 	if (progress != alive->progress ||
 	    READ_ONCE(session->health->app_state) == NDD_ASLEEP ||
-	    kagent_owner_stopped(session->owner) != KAGENT_RUNS) {
-		/* that one is stopped is the other check's affair */
+	    kagent_owner_stopped(session->owner) != KAGENT_RUNS ||
+	    test_bit(KAGENT_SESSION_GIVEN_BACK, &session->flags)) {
+		/* that one is stopped or leaves is the other check's affair */
 		alive->progress = progress;
 		kagent_alive(alive, now);
 		return NDD_REASON_NONE;

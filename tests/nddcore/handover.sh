@@ -35,6 +35,20 @@ kill -KILL $holder
 back
 case_end
 
+# Who has said that it leaves has time for it, but not for ever.
+case_begin leaving_takes_its_time 90
+hold ./holder leaving $PORT 2
+check wait $holder
+back
+check grep -q given-back /sys/class/net/ndd0/ndd/ended
+hold ./holder leaving $PORT 60
+sleep 8
+check mode_is tunnel
+check wait_for 15 eval '! kill -0 $holder'
+back
+check grep -q watchdog /sys/class/net/ndd0/ndd/ended
+case_end
+
 case_begin a_child_holds_on 60
 hold ./holder forked $PORT
 child=$(cat /run/lab/child)

@@ -4,6 +4,7 @@
 //   holder take PORT            take, open the device, map its registers, start, sleep; "ready" once there
 //   holder unopened PORT        take, and open nothing
 //   holder forked PORT          as take; then a child that has inherited everything stays, its pid in /run/lab/child
+//   holder leaving PORT SECONDS   take with a watchdog of 200 ms, give back, and sleep before the end
 //   holder checks PORT          try what the VFIO device must refuse, and what VFIO mappings must not change; give back
 //   holder armed PORT PHYS      point the receive ring at that physical address and arm it, start, sleep
 //   holder info PORT            open the node, wait until nddcore has been unloaded, and ask the node what it is
@@ -259,6 +260,19 @@ void run_forked(const std::string& port) {
   sleep_for_good();
 }
 
+// The NIC's own end and that of the mappings take a while, in which nobody serves.
+void run_leaving(const std::string& port, unsigned seconds) {
+  Held held(port);
+  held.take.watch.interval_us = 200'000;
+  held.take_port();
+  held.set_container();
+  held.open_device();
+  held.start();
+  check(ioctl(held.node, NDD_GIVE_BACK), "NDD_GIVE_BACK");
+  say("ready");
+  sleep(seconds);
+}
+
 void run_unopened(const std::string& port) {
   Held held(port);
   held.take_port();
@@ -286,6 +300,10 @@ int main(int argc, char** argv) {
   const std::string command = argc > 1 ? arguments[1] : "";
   if (command == "take" && argc == 3) run_take(arguments[2]);
   if (command == "forked" && argc == 3) run_forked(arguments[2]);
+  if (command == "leaving" && argc == 4) {
+    run_leaving(arguments[2], static_cast<unsigned>(std::strtoul(arguments[3], nullptr, 10)));
+    return 0;
+  }
   if (command == "unopened" && argc == 3) run_unopened(arguments[2]);
   if (command == "armed" && argc == 4) run_armed(arguments[2], std::strtoull(arguments[3], nullptr, 0));
   if (command == "info" && argc == 3) {

@@ -105,8 +105,6 @@ int run(const std::string& how, const char* name, unsigned buffers) {
   udd::PortOptions options{.ethertypes = {0x88B5}};
   options.buffers = buffers;
   if (how == "spin") options.backup_after.reset();
-  // on the debug kernel a give_back(), or a kill of the test's, takes longer than the watchdog waits by default
-  if (const char* debug = std::getenv("lab_debug"); debug != nullptr && *debug != '\0') options.watchdog = 10s;
   std::optional<udd::Port> port = udd::Port::take(name, std::move(options));
   say("took");
   serve(*port, kServe);

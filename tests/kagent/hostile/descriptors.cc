@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -101,8 +102,18 @@ std::vector<Case> cases(const Mirror& mirror, const ndd_take& take) {
   };
 }
 
+// A buffer of the kernel's may be in flight just then: what names it here is taken, and it is the mirror's own entry
+// for it, written when it comes to that frame, that is one too many. In the end the count is the same.
+void expect_bad_done(Mirror& mirror, const char* what, std::span<const std::uint64_t> entries) {
+  const Counters before = read_counters();
+  const std::string wanted = "ktx_drop_bad_done+" + std::to_string(entries.size()) + " ";
+  const bool consumed = mirror.inject_done(entries);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (drops(before, read_counters()) != wanted && std::chrono::steady_clock::now() < until) mirror.serve();
+  expect_drop(what, consumed, before, wanted);
+}
+
 void try_done(Mirror& mirror, const held::Held& held) {
-  Counters before = read_counters();
   const std::uint64_t wrong[] = {0,
                                  held.take.buf_count,
                                  ~0ull,
@@ -113,14 +124,9 @@ void try_done(Mirror& mirror, const held::Held& held) {
                                  NDD_DONE_WINDOW | held.take.window_iova,
                                  NDD_DONE_WINDOW | (held.take.window_iova + held.take.window_size),
                                  NDD_DONE_WINDOW | (held.take.window_iova - 1)};
-  const bool consumed = mirror.inject_done(wrong);
-  const std::string got = drops(before, read_counters());
-  // the kernel's first buffer may be in flight just then
-  held::expect(consumed && (got == "ktx_drop_bad_done+10 " || got == "ktx_drop_bad_done+9 "),
-               "buffers returned that are not in flight: " + got);
-  before = read_counters();
+  expect_bad_done(mirror, "buffers returned that are not in flight", wrong);
   const std::vector<std::uint64_t> many(500, held.take.buf_count - 1ull);
-  expect_drop("the same buffer returned 500 times", mirror.inject_done(many), before, "ktx_drop_bad_done+500 ");
+  expect_bad_done(mirror, "the same buffer returned 500 times", many);
 }
 
 // A flag here, a length there: most are wrong in several things, some are right and go far up or, routed and segmented

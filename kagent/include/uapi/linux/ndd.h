@@ -290,7 +290,9 @@ struct ndd_link {
 #define NDD_TAKE	_IOWR(NDD_IOC_MAGIC, 0x41, struct ndd_take)
 /* The NIC is set up and the rings are served from now on: TAKING -> TUNNEL. */
 #define NDD_START	_IO(NDD_IOC_MAGIC, 0x42)
-/* Says that the coming end is meant (reason GIVEN_BACK); closing does the rest. */
+/* Says that the coming end is meant (reason GIVEN_BACK); closing does the rest,
+ * for which the watchdog gives 10 s at least.
+ */
 #define NDD_GIVE_BACK	_IO(NDD_IOC_MAGIC, 0x43)
 /* Argument by value: queue number. Schedules the queue's NAPI, no more. */
 #define NDD_KICK	_IO(NDD_IOC_MAGIC, 0x44)
