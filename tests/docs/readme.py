@@ -1,8 +1,8 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: Apache-2.0
-"""Holds README.md and docs/architecture.md to the tree: the program that README.md quotes is the file's own text, and what
-both name in code exists: paths, targets, options of our programs, module parameters, files in sysfs, our identifiers, the
-transitions of the state machine.
+"""Holds README.md, docs/architecture.md and docs/security.md to the tree: the program that README.md quotes is the file's
+own text, and what they name in code exists: paths, cases of tests, targets, options of our programs, module parameters, files
+in sysfs, our identifiers, the transitions of the state machine.
 
 readme.py          complains, exit status 1
 readme.py --fix    puts the quoted program into README.md again
@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path("WORKSPACE").resolve().parent
-DOCS = ["README.md", "docs/architecture.md"]
+DOCS = ["README.md", "docs/architecture.md", "docs/security.md"]
 QUOTED = "examples/hello/hello.cc"
 QUOTE = re.compile(rf"(<!-- {re.escape(QUOTED)} -->\n)(.*?)(<!-- end -->)", re.S)
 QUOTE_MAX = 40  # lines
@@ -82,6 +82,11 @@ def check_word(tree, word):
     found = re.match(r"(?:/sys/module/)?(kagent|nddcore)(?:/parameters/|\.)(\w+)", word)
     if found and not re.search(r"\.(ko|o|h)$", word):
         return "" if tree.parameter(*found.groups()) else "no such module parameter"
+    found = re.fullmatch(r"(tests/[\w/.]+\.(?:sh|cc)):(\w+)", word)
+    if found:
+        file, case = found.groups()
+        begins = rf"case_begin {case}\b" if file.endswith(".sh") else rf"\b{case}\b"
+        return "" if file in tree.files and re.search(begins, tree.text(file)) else "no such case"
     found = re.match(r"bazel-bin/(.*)/(\w+)/\w+\.ko$", word) or re.match(r"bazel-bin/(.*)/(\w+)$", word)
     if found:
         return "" if tree.target("//{}:{}".format(*found.groups())) else "nothing that bazel makes"

@@ -291,6 +291,14 @@ std::size_t KernelEnd::stock() {
   return stock_.size();
 }
 
+std::size_t KernelEnd::process_buffers() {
+  const std::lock_guard lock(mutex_);
+  const auto end = with_process_.end() - static_cast<std::ptrdiff_t>(options_.kernel_buffers);
+  const auto given = static_cast<std::size_t>(std::count(with_process_.begin(), end, true));
+  const std::size_t on_its_way = krx_free_->size() - krx_free_->reserve(krx_free_->size());
+  return given - on_its_way;
+}
+
 std::size_t KernelEnd::free_slots() {
   const std::lock_guard lock(mutex_);
   return free_slots_.size();

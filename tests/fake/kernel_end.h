@@ -72,6 +72,8 @@ class KernelEnd {
   [[nodiscard]] std::size_t free_buffers();
   /// Buffers in stock.
   [[nodiscard]] std::size_t stock();
+  /// Buffers that the process has: of its own, and not on their way back to it.
+  [[nodiscard]] std::size_t process_buffers();
   /// Slots of the window that are not.
   [[nodiscard]] std::size_t free_slots();
   /// What the NIC may read at kWindowIova.

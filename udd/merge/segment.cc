@@ -29,7 +29,7 @@ constexpr std::uint16_t kDontFragment = 0x4000;
 constexpr std::size_t kPayloadLength = 4, kNextHeader = 6, kAddresses6 = 8;
 // TCP
 constexpr std::size_t kSequence = 4, kAcknowledgement = 8, kDataOffset = 12, kFlags = 13, kWindow = 14,
-                      kTcpChecksum = 16;
+                      kTcpChecksum = 16, kUrgent = 18;
 constexpr unsigned kPush = 0x08, kAck = 0x10;
 
 template <typename T>
@@ -124,9 +124,10 @@ bool same_headers(const TcpSegment& head, const TcpSegment& next, std::uint16_t 
     }
   }
   const std::size_t tcp = head.transport;
-  // acknowledgement and data offset; the window; options. The flags are those that parse_tcp() calls mergeable.
+  // acknowledgement and data offset; the window; the urgent pointer, which means nothing without URG, and options. The
+  // flags are those that parse_tcp() calls mergeable.
   return equal(head, next, tcp + kAcknowledgement, kDataOffset + 1 - kAcknowledgement) &&
-         equal(head, next, tcp + kWindow, 2) && equal(head, next, tcp + kTcpLength, head.payload - (tcp + kTcpLength));
+         equal(head, next, tcp + kWindow, 2) && equal(head, next, tcp + kUrgent, head.payload - (tcp + kUrgent));
 }
 
 bool NextSegment::expect(const TcpSegment& head, const TcpSegment& last) noexcept {

@@ -291,7 +291,7 @@ struct ndd_link {
 /* The NIC is set up and the rings are served from now on: TAKING -> TUNNEL. */
 #define NDD_START	_IO(NDD_IOC_MAGIC, 0x42)
 /* Says that the coming end is meant (reason GIVEN_BACK); closing does the rest,
- * for which the watchdog gives 10 s at least.
+ * for which the watchdog's interval is 10 s at least.
  */
 #define NDD_GIVE_BACK	_IO(NDD_IOC_MAGIC, 0x43)
 /* Argument by value: queue number. Schedules the queue's NAPI, no more. */

@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "tests/fake/e1000_chip.h"
 #include "tests/fake/fake_mmio.h"
 #include "tests/fake/ip_frame.h"
 #include "tests/fake/port_memory.h"
@@ -23,13 +24,6 @@ namespace {
 using namespace e1000;  // NOLINT(google-build-using-namespace)
 using Write = fake::FakeMmio::Write;
 
-class FakeLine final : public InterruptLine {
- public:
-  [[nodiscard]] int fd() const noexcept override { return -1; }
-  void unmask() const noexcept override { ++unmasked; }
-  mutable int unmasked = 0;
-};
-
 class E1000Test : public ::testing::Test {
  protected:
   static constexpr std::uint32_t kRst = Ctrl::Rst::kMask;
@@ -39,17 +33,6 @@ class E1000Test : public ::testing::Test {
     StateArea::format(view_->state(), memory_.sizes());
     pool_ = std::make_unique<Pool>(Pool::create(memory_.geometry(*view_), section(StateSection::kPool)));
     nic_ = std::make_unique<E1000>(io_, line_, *pool_, section(StateSection::kNic), "0000:00:03.0");
-    // The chip: a reset ends at once and loads what NVM says.
-    io_.on_write(Ctrl::kOffset, [this](std::uint32_t value) {
-      io_.word(Status::kOffset) &= ~Status::GioMaster::kMask;
-      if ((value & Ctrl::GioMasterDisable::kMask) == 0) io_.word(Status::kOffset) |= Status::GioMaster::kMask;
-      if ((value & kRst) == 0) return;
-      io_.word(Ctrl::kOffset) = 0;
-      io_.word(Eec::kOffset) = Eec::AutoRd::kMask;
-      io_.word(Ral::kOffset) = 0x12005452;
-      io_.word(Rah::kOffset) = 0x80005634;
-    });
-    io_.word(Status::kOffset) = Status::Lu::kMask | Status::Fd::kMask | 2 << 6;
   }
   std::span<std::byte> section(StateSection which) { return StateArea::adopt(view_->state()).section(which); }
 
@@ -67,8 +50,9 @@ class E1000Test : public ::testing::Test {
   static constexpr std::uint32_t kBuffers = 1200;
   fake::PortMemory memory_{E1000::needs().nic_pages, kBuffers, 16, E1000::needs().state_size};
   std::unique_ptr<fake::PortView> view_ = memory_.map();
-  fake::FakeMmio io_{kBarSize};
-  FakeLine line_;
+  fake::E1000Chip chip_;
+  fake::FakeMmio& io_ = chip_.io();
+  fake::FakeLine& line_ = chip_.line();
   std::unique_ptr<Pool> pool_;
   std::unique_ptr<E1000> nic_;
 };
