@@ -197,10 +197,6 @@ class Fuzzed {
     }
   }
 
-  void all_is_sent() {
-    for (RingDescriptor& each : tx_ring_) each.store(each.load() | E1000Format::kTxDone);
-  }
-
   void device_writes(std::span<std::byte> area) {
     const auto at = data_.ConsumeIntegralInRange<std::size_t>(0, area.size() / sizeof(std::uint64_t) - 1);
     const auto value = data_.ConsumeIntegral<std::uint64_t>();
@@ -285,22 +281,29 @@ class Fuzzed {
     require(kernel_.violations() == 0, "the kernel got what breaks the rules");
   }
 
+  /// Both sides take what there is. @return something moved.
+  bool moves() {
+    std::array<Frame, kBurst> frames;
+    const std::size_t count = queue().rx(frames);
+    take_over({frames.data(), count}, true);
+    if (count != 0) queue().release({frames.data(), count});
+    let_go(count);
+    bool moved = count != 0;
+    for (; kernel_.receive(); moved = true) {
+    }
+    for (RingDescriptor& each : tx_ring_) each.store(each.load() | E1000Format::kTxDone);
+    return kernel_.reap() != 0 || moved;
+  }
+
   void end() {
     if (!held_.empty()) queue().release(held_);
     let_go(held_.size());
-    // what is under way comes to its end: a frame that is still open, and what the kernel has and sends
-    for (RingDescriptor& each : rx_ring_) each.store(60 | E1000Format::kRxDone | E1000Format::kRxLast);
-    std::array<Frame, kBurst> frames;
-    for (bool moves = true; moves;) {
-      const std::size_t count = queue().rx(frames);
-      take_over({frames.data(), count}, true);
-      if (count != 0) queue().release({frames.data(), count});
-      let_go(count);
-      moves = count != 0;
-      for (; kernel_.receive(); moves = true) {
+    // What is under way comes to its end: what the kernel has and sends, and a frame that is still open, for which the
+    // NIC may have to get buffers first.
+    for (int round = 0; round < 2; ++round) {
+      for (RingDescriptor& each : rx_ring_) each.store(60 | E1000Format::kRxDone | E1000Format::kRxLast);
+      while (moves()) {
       }
-      all_is_sent();
-      if (kernel_.reap() != 0) moves = true;
     }
     port_->give_back();
     static_cast<void>(kernel_.reap());
