@@ -84,7 +84,7 @@ serve_port
 check shapes here 10.0.0.2 5001 $OCTETS 2
 kill -USR1 "${server_pid[hoard]}"
 check wait_for 30 gone "${server_pid[hoard]}"
-check ./capcheck /tmp/late.pcap 5003 50000
+check ./capcheck /tmp/late.pcap 5003 20000
 rm -f /tmp/late.pcap
 stop stream
 case_end
