@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An application that takes a port, serves it for a moment, and ends in one of the ways in which applications end.
 //
-//   ends HOW [PORT [BUFFERS]]   PORT: ndd0; BUFFERS of its pool, if not the module's default
+//   ends HOW [PORT [BUFFERS [WATCHDOG]]]   PORT: ndd0; BUFFERS of its pool, 0 for the usual number; WATCHDOG in ms
 //     close | destroy    gives the port back, by give_back() or by the Port's destructor, and lives on
 //     return | exit      leaves main(), or calls exit() below it
 //     throw | catch      an exception that nobody catches; one that is caught outside the Port's scope, and lives on
@@ -25,6 +25,7 @@
 #include <cstdlib>
 #include <map>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -101,9 +102,15 @@ void end(const std::string& how, std::optional<udd::Port>& port) {
   }
 }
 
-int run(const std::string& how, const char* name, unsigned buffers) {
+udd::PortOptions options_of(std::span<char*> arguments) {
   udd::PortOptions options{.ethertypes = {0x88B5}};
-  options.buffers = buffers;
+  const auto number = [&](std::size_t at) { return std::strtoul(arguments[at], nullptr, 10); };
+  if (arguments.size() > 3) options.buffers = static_cast<unsigned>(number(3));
+  if (arguments.size() > 4) options.watchdog = std::chrono::milliseconds(number(4));
+  return options;
+}
+
+int run(const std::string& how, const char* name, udd::PortOptions options) {
   if (how == "spin") options.backup_after.reset();
   std::optional<udd::Port> port = udd::Port::take(name, std::move(options));
   say("took");
@@ -119,10 +126,10 @@ int run(const std::string& how, const char* name, unsigned buffers) {
 int main(int argc, char** argv) {
   const std::string how = argc > 1 ? argv[1] : "";
   const char* port = argc > 2 ? argv[2] : "ndd0";
-  const auto buffers = static_cast<unsigned>(argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 0);
-  if (how == "throw") return run(how, port, buffers);
+  udd::PortOptions options = options_of({argv, static_cast<std::size_t>(argc)});
+  if (how == "throw") return run(how, port, std::move(options));
   try {
-    return run(how, port, buffers);
+    return run(how, port, std::move(options));
   } catch (const udd::Error& error) {
     std::fprintf(stderr, "ends: %s\n", error.what());
     return 1;

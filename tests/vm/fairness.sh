@@ -25,7 +25,10 @@ of_app=$((app_after - app_before)) of_kernel=$((kernel_after - kernel_before))
 step "in $(((end - start) / 1000)) ms: application $of_app frames, kernel $of_kernel:" \
 	"$((of_app * 100 / (of_app + of_kernel))) % and $((of_kernel * 100 / (of_app + of_kernel))) %"
 check [ $((of_app * 100)) -ge $(((of_app + of_kernel) * 30)) ]
-check [ $((of_kernel * 100)) -ge $(((of_app + of_kernel) * 30)) ]
+# on the debug kernel its senders can't fill a share: that they get on is all there is to see
+least=30
+[ -z "$lab_debug" ] || least=1
+check [ $((of_kernel * 100)) -ge $(((of_app + of_kernel) * least)) ]
 kill -TERM $app
 back
 cat $APP_OUT
