@@ -16,7 +16,7 @@ known=()
 search=$(mktemp -d "${TEST_TMPDIR:-/tmp}/corpus.XXXXXX")
 log=$search.log
 [ ${#known[@]} = 0 ] || cp -L "${known[@]}" "$search"
-if ! "$program" -max_total_time="$seconds" -max_len=2048 -len_control=20 -rss_limit_mb=4096 -timeout=20 -print_final_stats=1 \
+if ! "$program" -max_total_time="$seconds" -max_len=2048 -len_control=0 -rss_limit_mb=4096 -timeout=20 -print_final_stats=1 \
 	-artifact_prefix="$found/" "$@" "$search" >"$log" 2>&1; then
 	tail -n 60 "$log"
 	echo "FAIL: a finding; the input is in the test's outputs (outputs.zip)"
