@@ -263,6 +263,19 @@ static void kagent_restore(struct kagent_port *port)
 		kagent_release(port);
 }
 
+/* A process on its way through exit has the device, and no number any more. */
+static void kagent_tell_held(struct kagent_port *port)
+{
+	pid_t holder = port->held_ops->holder(port);
+
+	if (holder)
+		pr_warn("kagent: %s: process %d still has the device open\n",
+			port->name, holder);
+	else
+		pr_warn("kagent: %s: a process that is ending still has the device open\n",
+			port->name);
+}
+
 /* RESTORING: restore as soon as nobody has the device open. */
 static void kagent_step_restoring(struct kagent_port *port,
 				  struct kagent_session *session)
@@ -276,8 +289,7 @@ static void kagent_step_restoring(struct kagent_port *port,
 		   !test_bit(KAGENT_SESSION_KILLED, &session->flags)) {
 		kagent_kill(port, session);
 	} else {
-		pr_warn("kagent: %s: process %d still has the device open\n",
-			port->name, port->held_ops->holder(port));
+		kagent_tell_held(port);
 		kagent_port_event(port, KAGENT_EV_STILL_OPEN, port->reason);
 	}
 }

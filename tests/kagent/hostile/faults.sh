@@ -8,7 +8,7 @@ SEED=${SEED:-$RANDOM}
 
 case_begin random_faults $((TIME + 120))
 step "seed $SEED"
-create_ndd0
+[ -e $NDD ] || create_ndd0 # the script before this one may have left it
 check wait_for 5 nothing_live
 # it goes on sending while nobody answers
 check ip neigh replace 10.0.0.2 lladdr $FAR_MAC dev ndd0 nud permanent

@@ -26,7 +26,7 @@ check ping -c 20 -i 0.05 -W 1 10.0.0.2
 # 2000 frames of the application's through AF_PACKET at the far side, while ping goes on
 ping -i 0.02 -c 100 -W 1 10.0.0.2 >/run/lab/ping.out 2>&1 &
 pinger=$!
-check far ./pingpong client --raw eth1 --peer 52:54:00:00:00:00 --count 2000 --window 8
+check far ./pingpong client --raw eth1 --peer 52:54:00:00:00:00 --count 2000 --window 8 --loss-timeout 10s
 wait $pinger
 tail -n 2 /run/lab/ping.out
 check grep -q ' 0% packet loss' /run/lab/ping.out
