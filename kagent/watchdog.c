@@ -19,8 +19,8 @@
 #define KAGENT_LOOKS	4	/* in an interval */
 
 /* Who gives back (NDD_GIVE_BACK), or is on its way through exit, takes down what
- * it has without a thread that serves: no reason to kill it, unless it goes on and
- * on.
+ * it has without a thread that serves: no reason to kill it, unless that never
+ * ends.
  */
 #define KAGENT_LEAVING_US	(10 * USEC_PER_SEC)
 

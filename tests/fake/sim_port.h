@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "tests/fake/bare_handle.h"
 #include "tests/fake/kernel_end.h"
 #include "udd/nic/sim/sim_nic.h"
-#include "udd/port/engine.h"
 #include "udd/port/port_access.h"
 #include "udd/port/port_impl.h"
 
@@ -23,21 +23,6 @@ namespace udd::fake {
 
 inline constexpr std::uint16_t kAppType = 0x88b5;
 inline constexpr std::uint16_t kIpType = 0x0800;
-
-class SimHandle final : public NicHandle {
- public:
-  SimHandle(SimDevice& device, Pool& pool, std::span<std::byte> state, SimQueue::Slots slots)
-      : nic_(device, pool, state, slots) {}
-  [[nodiscard]] Nic& nic() noexcept override { return nic_; }
-  [[nodiscard]] std::unique_ptr<QueueEngine> make_engine(const QueueEngine::Parts& parts) override {
-    return std::make_unique<Engine<SimQueue>>(parts, nic_.queue());
-  }
-  [[nodiscard]] std::span<std::byte> registers() const noexcept override { return {}; }
-  [[nodiscard]] std::vector<int> descriptors() const override { return {}; }
-
- private:
-  SimNic nic_;
-};
 
 [[nodiscard]] inline MacAddress mac_of(unsigned end) { return {0x52, 0x54, 0, 0, 0, static_cast<std::uint8_t>(end)}; }
 
@@ -81,7 +66,7 @@ class SimPair {
     ports_[end].emplace(PortAccess::make(std::make_unique<PortImpl>(
         kernels_[end]->tunnel(), options, needs, [this, end](Pool& pool, std::span<std::byte> state) {
           pools_[end] = &pool;
-          return std::make_unique<SimHandle>(wire_.device(end), pool, state, kSlots);
+          return std::make_unique<BareHandle<SimNic, SimQueue>>(wire_.device(end), pool, state, kSlots);
         })));
   }
 

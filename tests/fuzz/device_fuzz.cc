@@ -15,12 +15,12 @@
 #include <utility>
 #include <vector>
 
+#include "tests/fake/bare_handle.h"
 #include "tests/fake/e1000_chip.h"
 #include "tests/fake/kernel_end.h"
 #include "tests/fuzz/fuzz.h"
 #include "udd/nic/e1000/e1000.h"
 #include "udd/nic/e1000/regs.h"
-#include "udd/port/engine.h"
 #include "udd/port/port_access.h"
 #include "udd/port/port_impl.h"
 
@@ -34,21 +34,6 @@ constexpr E1000Queue::Slots kSlots{.rx = 64, .tx = 64};
 constexpr std::uint16_t kAppType = 0x88b5;
 constexpr std::uint32_t kKernelBuffers = 64;
 constexpr std::size_t kBurst = 32;
-
-class Handle final : public NicHandle {
- public:
-  Handle(fake::E1000Chip& chip, Pool& pool, std::span<std::byte> state)
-      : nic_(chip.io(), chip.line(), pool, state, "0000:00:03.0", kSlots) {}
-  [[nodiscard]] Nic& nic() noexcept override { return nic_; }
-  [[nodiscard]] std::unique_ptr<QueueEngine> make_engine(const QueueEngine::Parts& parts) override {
-    return std::make_unique<Engine<E1000Queue>>(parts, nic_.queue());
-  }
-  [[nodiscard]] std::span<std::byte> registers() const noexcept override { return {}; }
-  [[nodiscard]] std::vector<int> descriptors() const override { return {}; }
-
- private:
-  E1000 nic_;
-};
 
 KernelEnd::Options kernel_options(FuzzedDataProvider& data) {
   const NicNeeds needs = E1000::needs(kSlots);
@@ -73,7 +58,8 @@ class Fuzzed {
     port_.emplace(PortAccess::make(std::make_unique<PortImpl>(
         kernel_.tunnel(), std::move(options), E1000::needs(kSlots), [this](Pool& pool, std::span<std::byte> state) {
           pool_ = &pool;
-          return std::make_unique<Handle>(chip_, pool, state);
+          return std::make_unique<fake::BareHandle<E1000, E1000Queue>>(chip_.io(), chip_.line(), pool, state,
+                                                                       "0000:00:03.0", kSlots);
         })));
     rx_ring_ = ring<e1000::Rdbal, e1000::Rdbah>(kSlots.rx);
     tx_ring_ = ring<e1000::Tdbal, e1000::Tdbah>(kSlots.tx);

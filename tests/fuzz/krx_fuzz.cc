@@ -56,7 +56,7 @@ class Krx {
   }
 
  private:
-  [[nodiscard]] bool is_processs(std::uint64_t address) const {
+  [[nodiscard]] bool is_of_the_process(std::uint64_t address) const {
     const auto index = static_cast<std::uint32_t>(address);
     return index < kBuffers && owner_[index] == KAGENT_OWNER_PROCESS;
   }
@@ -121,7 +121,7 @@ class Krx {
               "a piece that nobody named");
       length += desc.len;
     }
-    require(is_processs(chain_.back().addr), "its last buffer is not the process's");
+    require(is_of_the_process(chain_.back().addr), "its last buffer is not the process's");
     require(length == frame_.len && length >= NDD_FRAME_MIN && length <= NDD_FRAME_MAX, "a length that may not be");
     judge_offload(length);
   }

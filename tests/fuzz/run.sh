@@ -11,17 +11,25 @@ grep -qaF __asan_init "$program" || { echo "FAIL: $program is not instrumented";
 
 known=()
 [ ! -d "$corpus" ] || mapfile -t known < <(find -L "$corpus" -type f | sort)
-[ ${#known[@]} = 0 ] || "$program" "${known[@]}" 2>&1 | tail -n 3
-
 search=$(mktemp -d "${TEST_TMPDIR:-/tmp}/corpus.XXXXXX")
 log=$search.log
-[ ${#known[@]} = 0 ] || cp -L "${known[@]}" "$search"
-if ! "$program" -max_total_time="$seconds" -max_len=2048 -len_control=0 -rss_limit_mb=4096 -timeout=20 -print_final_stats=1 \
-	-artifact_prefix="$found/" "$@" "$search" >"$log" 2>&1; then
+
+# runs WHAT ARGUMENT...: the program, which finds nothing
+runs() {
+	local what=$1
+	shift
+	"$program" "$@" >"$log" 2>&1 && return
 	tail -n 60 "$log"
-	echo "FAIL: a finding; the input is in the test's outputs (outputs.zip)"
+	echo "FAIL: $what"
 	exit 1
+}
+
+if [ ${#known[@]} != 0 ]; then
+	runs "what was a finding once is one again" "${known[@]}"
+	cp -L "${known[@]}" "$search"
 fi
+runs "a finding; the input is in the test's outputs (outputs.zip)" -max_total_time="$seconds" -max_len=2048 -len_control=0 \
+	-rss_limit_mb=4096 -timeout=20 -print_final_stats=1 -artifact_prefix="$found/" "$@" "$search"
 executions=$(awk '/^stat::number_of_executed_units:/ { print $2 }' "$log")
 grep -E '^#[0-9]+\s+DONE' "$log"
 echo "fuzz: $executions executions in $seconds s, ${#known[@]} known inputs, $(find "$search" -type f | wc -l) kept for coverage"

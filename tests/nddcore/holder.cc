@@ -285,9 +285,7 @@ void run_info(const std::string& port) {
   say("ready");
   while (access("/sys/module/nddcore", F_OK) == 0) usleep(10'000);
   usleep(200'000);
-  ndd_info info{};
-  info.argsz = sizeof(info);
-  check(ioctl(node, NDD_GET_INFO, &info), "NDD_GET_INFO");
+  const ndd_info info = held::info_of(node);
   std::printf("info: mode %u, driver '%s'\n", info.mode, reinterpret_cast<const char*>(info.driver));
 }
 

@@ -8,9 +8,11 @@
 #include <linux/vfio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -56,6 +58,23 @@ inline void* map(int fd, std::uint64_t offset, std::size_t size, const std::stri
 
 inline int open_node(const std::string& port) {
   return check(open(("/dev/ndd/" + port).c_str(), O_RDWR | O_CLOEXEC), "/dev/ndd/" + port);
+}
+
+/// What the node tells of its port.
+inline ndd_info info_of(int node) {
+  ndd_info info{};
+  info.argsz = sizeof(info);
+  check(ioctl(node, NDD_GET_INFO, &info), "NDD_GET_INFO");
+  return info;
+}
+
+/// Waits until the in-kernel driver has the port again. @return false if it takes longer.
+inline bool back_in_direct(int node, std::chrono::seconds patience) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  for (; info_of(node).mode != NDD_MODE_DIRECT; usleep(10'000)) {
+    if (std::chrono::steady_clock::now() > until) return false;
+  }
+  return true;
 }
 
 /// A take that the kernel accepts.

@@ -21,6 +21,7 @@ namespace {
 using held::expect;
 using held::expect_errno;
 using held::Held;
+using held::info_of;
 
 constexpr std::size_t kPage = 4096;
 void* const kNowhere = reinterpret_cast<void*>(0x10);
@@ -45,13 +46,6 @@ void expect_all_refused(int node, int wanted, const std::string& who) {
     void* p = mmap(nullptr, kPage, PROT_READ, MAP_SHARED, node, static_cast<off_t>(at));
     expect_errno(p == MAP_FAILED ? -1 : 0, wanted, "mmap by " + who);
   }
-}
-
-ndd_info info_of(int node) {
-  ndd_info info{};
-  info.argsz = sizeof(info);
-  held::check(ioctl(node, NDD_GET_INFO, &info), "NDD_GET_INFO");
-  return info;
 }
 
 void try_info(int node) {

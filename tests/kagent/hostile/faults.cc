@@ -266,16 +266,6 @@ std::string ended() {
   return reason;
 }
 
-bool back(int node) {
-  for (int i = 0; i < 3000; ++i, usleep(10000)) {
-    ndd_info info{};
-    info.argsz = sizeof(info);
-    held::check(ioctl(node, NDD_GET_INFO, &info), "NDD_GET_INFO");
-    if (info.mode == NDD_MODE_DIRECT) return true;
-  }
-  return false;
-}
-
 int run(const std::string& port, unsigned seconds, std::uint64_t seed) {
   auto* const memory = mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) held::die("mmap");
@@ -290,7 +280,9 @@ int run(const std::string& port, unsigned seconds, std::uint64_t seed) {
     int status = 0;
     held::check(waitpid(child, &status, 0), "waitpid");
     if (WIFEXITED(status) && WEXITSTATUS(status) != 0) held::expect(false, "a hold begins");
-    if (!back(node)) held::expect(false, "the port is back, seed " + std::to_string(seed + 1000ull * holds));
+    if (!held::back_in_direct(node, std::chrono::seconds(30))) {
+      held::expect(false, "the port is back, seed " + std::to_string(seed + 1000ull * holds));
+    }
     ++reasons[ended()];
   }
   std::string text;

@@ -112,12 +112,8 @@ void run_round(const std::string& port, unsigned delay_us) {
   munmap(held.area, held.take.ctrl_size);
   close(held.node);
   const int node = held::open_node(port);
-  ndd_info info{};
-  for (int i = 0; i < 1000 && info.mode != NDD_MODE_DIRECT; ++i, usleep(10000)) {
-    info.argsz = sizeof(info);
-    held::check(ioctl(node, NDD_GET_INFO, &info), "NDD_GET_INFO");
-  }
-  held::expect(info.mode == NDD_MODE_DIRECT, "back in direct mode, a start after " + std::to_string(delay_us) + " us");
+  held::expect(held::back_in_direct(node, std::chrono::seconds(10)),
+               "back in direct mode, a start after " + std::to_string(delay_us) + " us");
   close(node);
 }
 
