@@ -115,6 +115,7 @@ const char *kagent_reason_name(unsigned int reason)
 		[NDD_REASON_DEVICE_GONE] = "device-gone",
 		[NDD_REASON_LINK_DELETED] = "link-deleted",
 		[NDD_REASON_ADMIN] = "admin",
+		[NDD_REASON_PASSED] = "passed",
 	};
 
 	return reason < KAGENT_REASONS ? names[reason] : "?";

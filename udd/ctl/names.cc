@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 8> kModes = {
 };
 static_assert(kModes.size() == NDD_MODE_UNBOUND + 1);
 
-constexpr std::array<std::string_view, 18> kReasons = {
+constexpr std::array<std::string_view, 19> kReasons = {
     "nothing happened yet",
     "the port was created",
     "a process asked for the port",
@@ -32,8 +32,9 @@ constexpr std::array<std::string_view, 18> kReasons = {
     "the device is gone",
     "the netdev was deleted while the port was taken",
     "an administrator asked for the port",
+    "a process that waited goes on with the port",
 };
-static_assert(kReasons.size() == NDD_REASON_ADMIN + 1);
+static_assert(kReasons.size() == NDD_REASON_PASSED + 1);
 
 }  // namespace
 

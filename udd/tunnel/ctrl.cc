@@ -186,6 +186,8 @@ const char* reason_sentence(std::uint32_t reason) noexcept {
       return "the stable netdev was deleted";
     case NDD_REASON_ADMIN:
       return "an administrator wanted it (driver change, module unload or suspend)";
+    case NDD_REASON_PASSED:
+      return "a process that waited goes on with the port";
     default:
       return "the reason is unknown to this version of the library";
   }

@@ -24,6 +24,11 @@
  * writes. Whoever reads what the other side writes reads it once, checks the
  * copy and uses the copy.
  *
+ * With NDD_F_STANDBY other processes may wait behind the owner (NDD_STANDBY): they
+ * map the same areas and open the same VFIO device, so that the NIC stays as it is
+ * when the owner ends, and the one that the kernel picks goes on from the state
+ * area. Without any, the end of the owner is the end of the hold.
+ *
  * Rings
  * -----
  * A queue pair has four rings, each single producer, single consumer, a power of
@@ -56,11 +61,11 @@
  * optional is agreed on by feature bits.
  */
 #define NDD_API_MAJOR		1
-#define NDD_API_MINOR		2
+#define NDD_API_MINOR		3
 
 #define NDD_F_WINDOW		(1ULL << 0) /* KTX pieces may be in the window */
 #define NDD_F_OFFLOAD		(1ULL << 1) /* KRX frames may have offload facts */
-#define NDD_F_STANDBY		(1ULL << 2) /* a second owner may wait */
+#define NDD_F_STANDBY		(1ULL << 2) /* another process may wait to go on */
 #define NDD_F_EXCHANGE		(1ULL << 3) /* KRX buffers may be kept for others */
 #define NDD_F_TX_CSUM		(1ULL << 4) /* KTX frames may lack a checksum */
 #define NDD_F_TSO4		(1ULL << 5) /* and be many segments of TCP/IPv4 */
@@ -123,6 +128,7 @@ enum ndd_reason {
 	NDD_REASON_DEVICE_GONE = 15,	/* PCI device removed */
 	NDD_REASON_LINK_DELETED = 16,	/* ndd0 deleted while taken */
 	NDD_REASON_ADMIN = 17,		/* administrator, module unload, suspend */
+	NDD_REASON_PASSED = 18,		/* a process that waited goes on */
 };
 
 /* ------------------------------------------------------------------ */
@@ -161,6 +167,11 @@ struct ndd_info {
 	__u8 driver[NDD_NAME_LEN];
 };
 
+/* ndd_take.flags of NDD_STANDBY: the caller wants the port now, and not only when
+ * its owner ends; the owner sees it in ndd_health.wanted, and decides.
+ */
+#define NDD_STANDBY_NOW		(1U << 0)
+
 /* What happens when the watchdog finds a debugger on the owner. */
 #define NDD_ON_DEBUGGER_REVOKE	0	/* take the NIC, let the process live */
 #define NDD_ON_DEBUGGER_HOLD	1	/* the process keeps the port */
@@ -183,7 +194,7 @@ struct ndd_watch {
 /**
  * struct ndd_take - take the port (NDD_TAKE)
  * @argsz: in
- * @flags: in, 0
+ * @flags: in, 0; in NDD_STANDBY: NDD_STANDBY_NOW or 0
  * @api_major: in, NDD_API_MAJOR the caller was built with; out, the module's
  * @api_minor: in and out, likewise
  * @queues: in, queue pairs wanted, 0: 1; out, granted
@@ -217,6 +228,13 @@ struct ndd_watch {
  * ENODEV no lower, or it went away; ENETDOWN the lower is down; EOPNOTSUPP NIC,
  * IOMMU or interrupt isolation missing; EADDRINUSE group not viable or lower in
  * use by something else; ENOMEM.
+ *
+ * NDD_STANDBY has the same struct. The hold's sizes, watch and features are given
+ * out and not asked for, but for @features: all of those in force must be in it.
+ * Errors: ESRCH nobody has the port, take it; EOPNOTSUPP the hold has no
+ * NDD_F_STANDBY, or features that the caller does not understand; EBUSY this
+ * descriptor has or waits for the port, too many wait, or the port is changing
+ * hands; EPROTO version; EINVAL fields; EMFILE; ENOMEM.
  */
 struct ndd_take {
 	__u32 argsz;
@@ -299,6 +317,11 @@ struct ndd_link {
 #define NDD_SET_EVENT	_IOW(NDD_IOC_MAGIC, 0x45, struct ndd_event)
 /* From NDD_TAKE on; what is told before NDD_START counts from there on. */
 #define NDD_SET_LINK	_IOW(NDD_IOC_MAGIC, 0x46, struct ndd_link)
+/* Wait to go on with the port when its owner ends. poll(2) says what has become of
+ * it: POLLIN, the port is this descriptor's, in mode TUNNEL and without NDD_START;
+ * POLLHUP, the hold is over: let go of the device, which the wait has kept open.
+ */
+#define NDD_STANDBY	_IOWR(NDD_IOC_MAGIC, 0x47, struct ndd_take)
 
 /* ------------------------------------------------------------------ */
 /* ctrl area                                                          */
@@ -389,6 +412,8 @@ struct ndd_ctrl {
  * @mode: (k) enum ndd_mode; anything but TAKING and TUNNEL: the port is lost
  * @reason: (k) enum ndd_reason
  * @warned: (k) counts the watchdog's warnings; it will act next
+ * @waiting: (k) processes that wait to go on from here (NDD_STANDBY)
+ * @wanted: (k) of these, those that want the port now
  * @reserved1: 0
  *
  * Asleep with work waiting and the eventfd signalled is not alive.
@@ -403,7 +428,9 @@ struct ndd_health {
 	__u32 mode;
 	__u32 reason;
 	__u32 warned;
-	__u32 reserved1[13];
+	__u32 waiting;
+	__u32 wanted;
+	__u32 reserved1[11];
 };
 
 #define NDD_CONFIG_UP		(1U << 0) /* ndd0 is administratively up */
