@@ -4,11 +4,12 @@
  *
  * Permission on this node (0600 root unless udev says otherwise) is all that a
  * process needs. Opening it takes nothing; the file that did NDD_TAKE is the
- * owner, and its end is the owner's.
+ * owner, and its end is the owner's. One that did NDD_STANDBY may become it.
  */
 #include <linux/cdev.h>
 #include <linux/fs.h>
 #include <linux/module.h>
+#include <linux/poll.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
@@ -28,16 +29,35 @@ static struct kagent_file *kagent_file(struct file *file)
 	return file->private_data;
 }
 
-/* The hold of this file, if it is not over. */
+/* What this file has taken or waits for. */
+static struct kagent_session *kagent_session_of(struct kagent_file *kf)
+{
+	/* pairs with the release in kagent_hand_over() and kagent_standby() */
+	return smp_load_acquire(&kf->session);
+}
+
+/* The hold is this file's, or was until it ended. */
+static bool kagent_owns(const struct kagent_file *kf,
+			const struct kagent_session *session)
+{
+	return READ_ONCE(session->owner_file) == kf;
+}
+
+static bool kagent_waits(const struct kagent_file *kf)
+{
+	/* pairs with the release in kagent_standby_pass() */
+	return smp_load_acquire(&kf->waits);
+}
+
+/* The hold of this file, if it is not over, nor somebody else's by now. */
 static struct kagent_session *kagent_hold(struct file *file)
 {
-	struct kagent_session *session;
+	struct kagent_file *kf = kagent_file(file);
+	struct kagent_session *session = kagent_session_of(kf);
 
-	/* pairs with the release in kagent_take() */
-	session = smp_load_acquire(&kagent_file(file)->session);
-	if (!session)
+	if (!session || kagent_waits(kf))
 		return ERR_PTR(-EBADF);
-	if (kagent_session_revoked(session))
+	if (kagent_session_revoked(session) || !kagent_owns(kf, session))
 		return ERR_PTR(-EIO);
 	return session;
 }
@@ -55,17 +75,9 @@ static int kagent_open(struct inode *inode, struct file *file)
 		return -ENODEV;
 	}
 	mutex_init(&kf->take_lock);
+	INIT_LIST_HEAD(&kf->entry);
 	file->private_data = kf;
 	return nonseekable_open(inode, file);
-}
-
-static void kagent_file_end(struct kagent_file *kf)
-{
-	enum ndd_reason reason = NDD_REASON_DIED;
-
-	if (test_bit(KAGENT_SESSION_GIVEN_BACK, &kf->session->flags))
-		reason = NDD_REASON_GIVEN_BACK;
-	kagent_port_end(kf->port, kf->session, reason);
 }
 
 /* Every close() of a duplicate and exec come by here, and the owner's death
@@ -74,9 +86,14 @@ static void kagent_file_end(struct kagent_file *kf)
 static int kagent_flush(struct file *file, fl_owner_t id)
 {
 	struct kagent_file *kf = kagent_file(file);
+	struct kagent_session *session = kagent_session_of(kf);
 
-	if (current->flags & PF_EXITING && kf->session &&
-	    kf->session->files == id)
+	if (!(current->flags & PF_EXITING) || !session)
+		return 0;
+	/* first: whoever is not in the list any more may be the owner */
+	if (kf->files && kf->files == id)
+		kagent_standby_leave(kf);
+	if (kagent_owns(kf, session) && session->files == id)
 		kagent_file_end(kf);
 	return 0;
 }
@@ -86,9 +103,11 @@ static int kagent_close(struct inode *inode, struct file *file)
 	struct kagent_file *kf = kagent_file(file);
 
 	if (kf->session) {
+		kagent_standby_leave(kf);
 		kagent_file_end(kf);
 		kagent_session_put(kf->session);
 	}
+	put_pid(kf->pid);
 	kagent_port_put(kf->port);
 	kfree(kf);
 	return 0;
@@ -96,11 +115,33 @@ static int kagent_close(struct inode *inode, struct file *file)
 
 static int kagent_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	struct kagent_session *session = kagent_hold(file);
+	struct kagent_file *kf = kagent_file(file);
+	struct kagent_session *session;
 
+	/* who waits sees what the owner sees */
+	session = kagent_session_of(kf);
+	if (!session || !kagent_waits(kf))
+		session = kagent_hold(file);
 	if (IS_ERR(session))
 		return PTR_ERR(session);
 	return kagent_session_mmap(session, vma);
+}
+
+/* Of one that has nothing there is nothing to tell, then or later. */
+static __poll_t kagent_poll_node(struct file *file, poll_table *wait)
+{
+	struct kagent_file *kf = kagent_file(file);
+	struct kagent_session *session = kagent_session_of(kf);
+
+	if (!session)
+		return EPOLLERR;
+	poll_wait(file, &session->wait, wait);
+	if (kagent_session_revoked(session))
+		return EPOLLHUP | EPOLLERR;
+	if (kagent_waits(kf))
+		return 0;
+	return kagent_owns(kf, session) ? EPOLLIN | EPOLLRDNORM :
+					  EPOLLHUP | EPOLLERR;
 }
 
 static long kagent_get_info(struct kagent_port *port, void __user *arg)
@@ -212,7 +253,11 @@ static long kagent_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case NDD_GET_INFO:
 		return kagent_get_info(port, user);
 	case NDD_TAKE:
-		return kagent_ioctl_take(kagent_file(file), user);
+		return kagent_ioctl_take(kagent_file(file), user,
+					 kagent_take_port);
+	case NDD_STANDBY:
+		return kagent_ioctl_take(kagent_file(file), user,
+					 kagent_standby);
 	default:
 		break;
 	}
@@ -243,6 +288,7 @@ static const struct file_operations kagent_fops = {
 	.flush = kagent_flush,
 	.release = kagent_close,
 	.mmap = kagent_mmap,
+	.poll = kagent_poll_node,
 	.unlocked_ioctl = kagent_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };

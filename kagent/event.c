@@ -38,6 +38,24 @@ void kagent_port_ask(struct kagent_port *port, int what)
 	kagent_port_wake(port, 0);
 }
 
+/* Under port->lock. Return: there was a hold to end. */
+static bool kagent_note_end(struct kagent_port *port,
+			    struct kagent_session *session,
+			    enum ndd_reason reason)
+{
+	if ((port->mode != NDD_MODE_TAKING && port->mode != NDD_MODE_TUNNEL) ||
+	    (session && session != port->session))
+		return false;
+	/* also if an end that could be passed over was noticed before */
+	if (kagent_reason_pass(reason) == KAGENT_PASS_NEVER)
+		set_bit(KAGENT_SESSION_FINAL, &port->session->flags);
+	if (!port->end_reason) {
+		port->end_reason = reason;
+		kagent_phase(port, KAGENT_PHASE_END_NOTICED);
+	}
+	return true;
+}
+
 /**
  * kagent_port_end() - the hold is over
  * @port: port
@@ -49,21 +67,40 @@ void kagent_port_ask(struct kagent_port *port, int what)
 bool kagent_port_end(struct kagent_port *port, struct kagent_session *session,
 		     enum ndd_reason reason)
 {
-	bool ended = false;
+	bool ended;
 
 	spin_lock_bh(&port->lock);
-	if ((port->mode == NDD_MODE_TAKING || port->mode == NDD_MODE_TUNNEL) &&
-	    (!session || session == port->session)) {
-		ended = true;
-		if (!port->end_reason) {
-			port->end_reason = reason;
-			kagent_phase(port, KAGENT_PHASE_END_NOTICED);
-		}
-	}
+	ended = kagent_note_end(port, session, reason);
 	spin_unlock_bh(&port->lock);
 	if (ended)
 		kagent_port_wake(port, 0);
 	return ended;
+}
+
+/**
+ * kagent_file_end() - whoever has an open node is not there any more
+ * @file: with a session
+ *
+ * Of the owner's this is the end of the hold, unless somebody goes on with it. Of
+ * one that was the owner before it is nothing.
+ */
+void kagent_file_end(struct kagent_file *file)
+{
+	struct kagent_session *session = file->session;
+	struct kagent_port *port = file->port;
+	enum ndd_reason reason = NDD_REASON_DIED;
+	bool ended = false;
+
+	spin_lock_bh(&port->lock);
+	if (session->owner_file == file) {
+		set_bit(KAGENT_SESSION_GONE, &session->flags);
+		if (test_bit(KAGENT_SESSION_GIVEN_BACK, &session->flags))
+			reason = NDD_REASON_GIVEN_BACK;
+		ended = kagent_note_end(port, session, reason);
+	}
+	spin_unlock_bh(&port->lock);
+	if (ended)
+		kagent_port_wake(port, 0);
 }
 
 /**
@@ -153,19 +190,22 @@ struct kagent_step kagent_port_event(struct kagent_port *port,
 {
 	struct kagent_step step;
 	enum ndd_mode old;
+	bool news;
 
 	mutex_lock(&port->announce);
 	spin_lock_bh(&port->lock);
 	old = port->mode;
 	step = kagent_state_step(old, event);
-	if (step.valid && step.next != old) {
+	/* a pass is, though the mode stays */
+	news = step.valid && (step.next != old || event == KAGENT_EV_PASS);
+	if (news) {
 		WRITE_ONCE(port->mode, step.next);
 		port->reason = reason;
 		if (event == KAGENT_EV_END)
 			port->last_end = reason;
 	}
 	spin_unlock_bh(&port->lock);
-	if (step.valid && step.next != old)
+	if (news)
 		kagent_port_tell(port, old, step.next, reason);
 	mutex_unlock(&port->announce);
 	return step;
@@ -182,6 +222,7 @@ pid_t kagent_port_owner(struct kagent_port *port)
 {
 	struct kagent_session *session = kagent_port_session_get(port);
 	const struct kagent_provider_ops *ops;
+	struct pid *owner;
 	pid_t pid = 0;
 
 	if (!session)
@@ -189,7 +230,9 @@ pid_t kagent_port_owner(struct kagent_port *port)
 	switch (kagent_port_mode(port)) {
 	case NDD_MODE_TAKING:
 	case NDD_MODE_TUNNEL:
-		pid = pid_vnr(session->owner);
+		owner = kagent_session_owner(session);
+		pid = pid_vnr(owner);
+		put_pid(owner);
 		break;
 	case NDD_MODE_RESTORING:
 	case NDD_MODE_HELD:

@@ -132,7 +132,10 @@ void kagent_genl_announce(struct kagent_port *port, enum ndd_mode old_mode,
 	struct sk_buff *skb;
 
 	if (session) {
-		news.pid = pid_nr(session->owner);
+		struct pid *owner = kagent_session_owner(session);
+
+		news.pid = pid_nr(owner);
+		put_pid(owner);
 		kagent_session_put(session);
 	}
 	skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);

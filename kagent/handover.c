@@ -6,6 +6,7 @@
  * taken for the moments in which ndd0's queue is opened or closed. The provider's
  * long operations run in between.
  */
+#include <linux/file.h>
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched/signal.h>
@@ -115,6 +116,11 @@ static int kagent_take(struct kagent_port *port,
 				NDD_REASON_TAKE_FAILED);
 	else if (test_bit(KAGENT_SESSION_ABANDONED, &request->session->flags))
 		kagent_port_end(port, request->session, NDD_REASON_DIED);
+	if (!err) {
+		request->session->group = get_file(request->take.group);
+		request->session->container =
+			get_file(request->take.container);
+	}
 	port->deadline = jiffies + msecs_to_jiffies(start_timeout_ms);
 	return err;
 }
@@ -153,13 +159,34 @@ int kagent_port_start(struct kagent_port *port, struct kagent_session *session)
 }
 
 /* The owner, and whoever has the device open: a child may have it instead. */
-static void kagent_kill(struct kagent_port *port,
-			struct kagent_session *session)
+static void kagent_kill_owner(struct kagent_port *port,
+			      struct kagent_session *session)
 {
 	kill_pid(session->owner, SIGKILL, 1);
 	port->held_ops->kill(port);
+}
+
+/* Those who waited have let go in time, or are no better than the owner, who may be
+ * one to spare.
+ */
+static void kagent_kill(struct kagent_port *port,
+			struct kagent_session *session)
+{
+	if (kagent_reason_fate(port->reason) != KAGENT_SPARE)
+		kagent_kill_owner(port, session);
+	kagent_standby_kill(session);
 	set_bit(KAGENT_SESSION_KILLED, &session->flags);
 	port->deadline = jiffies + msecs_to_jiffies(KAGENT_GRACE_KILLED_MS);
+}
+
+static bool kagent_to_kill(struct kagent_port *port,
+			   struct kagent_session *session)
+{
+	if (!session || test_bit(KAGENT_SESSION_KILLED, &session->flags))
+		return false;
+	return kagent_reason_fate(port->reason) != KAGENT_SPARE ||
+	       (session->dismissed_count &&
+		port->reason != NDD_REASON_DEBUGGER);
 }
 
 /* No new users, then off with the device, then whoever still holds it. */
@@ -170,6 +197,7 @@ static void kagent_end(struct kagent_port *port, struct kagent_session *session,
 
 	set_bit(KAGENT_SESSION_REVOKED, &session->flags);
 	kagent_watchdog_stop(session);
+	kagent_standby_dismiss(port, session);
 	rtnl_lock();
 	kagent_port_event(port, KAGENT_EV_END, reason);
 	dev = rtnl_dereference(port->dev);
@@ -181,16 +209,81 @@ static void kagent_end(struct kagent_port *port, struct kagent_session *session,
 
 	port->held_ops->revoke(port);
 	port->deadline = jiffies;
-	if (kagent_reason_fate(reason) == KAGENT_KILL)
+	if (kagent_reason_fate(reason) == KAGENT_KILL &&
+	    !session->dismissed_count) {
 		kagent_kill(port, session);
-	else if (reason != NDD_REASON_DEBUGGER)
+		return;
+	}
+	if (kagent_reason_fate(reason) == KAGENT_KILL)
+		kagent_kill_owner(port, session);
+	if (reason != NDD_REASON_DEBUGGER)
 		port->deadline += msecs_to_jiffies(KAGENT_GRACE_MS);
+}
+
+/* Return: look again at once. */
+static bool kagent_step_ending(struct kagent_port *port,
+			       struct kagent_session *session,
+			       enum ndd_reason reason)
+{
+	bool gone = test_bit(KAGENT_SESSION_GONE, &session->flags);
+	bool dying = port->dying;
+
+	port->dying = false;
+	if (!kagent_standby_ready(port, session)) {
+		kagent_end(port, session, reason);
+		return true;
+	}
+	/* One that hangs has the NIC in hand: nobody else drives it before it is
+	 * dead. Its file's end wakes the work.
+	 */
+	if (kagent_reason_pass(reason) == KAGENT_PASS_DEAD && !gone) {
+		if (!dying) {
+			kagent_watchdog_stop(session);
+			kill_pid(session->owner, SIGKILL, 1);
+			port->deadline = jiffies +
+				msecs_to_jiffies(KAGENT_GRACE_KILLED_MS);
+		} else if (kagent_overdue(port)) {
+			kagent_end(port, session, reason);
+			return true;
+		}
+		port->dying = true;
+		return false;
+	}
+	if (!kagent_standby_pass(port, session, reason))
+		kagent_end(port, session, reason);
+	return true;
+}
+
+/* VFIO's group may be opened by one at a time, which is the next take's process. */
+static void kagent_release_group(struct kagent_port *port)
+{
+	struct kagent_session *session = port->session;
+
+	if (!session || !session->group)
+		return;
+	fput(session->group);
+	session->group = NULL;
+}
+
+/* In an exiting process one thread may let go of the container while another lets
+ * go of the device, and with it of what is in the container: VFIO of 6.1 follows a
+ * NULL pointer then. The last one is us, when the device has been closed.
+ */
+static void kagent_release_files(struct kagent_port *port)
+{
+	kagent_release_group(port);
+	if (port->session && port->session->container) {
+		fput(port->session->container);
+		port->session->container = NULL;
+	}
 }
 
 static void kagent_release(struct kagent_port *port)
 {
 	struct kagent_session *session;
 	bool unlinked;
+
+	kagent_release_files(port);
 
 	spin_lock_bh(&port->lock);
 	session = port->session;
@@ -226,6 +319,7 @@ static void kagent_restore(struct kagent_port *port)
 	int err;
 
 	clear_bit(KAGENT_ASK_RETRY, &port->asked);
+	kagent_release_group(port);
 	WRITE_ONCE(port->restoring, true);
 	err = port->held_ops->restore(port);
 	switch (err) {
@@ -284,9 +378,7 @@ static void kagent_step_restoring(struct kagent_port *port,
 		kagent_restore(port);
 	} else if (!kagent_overdue(port)) {
 		return;
-	} else if (session &&
-		   kagent_reason_fate(port->reason) != KAGENT_SPARE &&
-		   !test_bit(KAGENT_SESSION_KILLED, &session->flags)) {
+	} else if (kagent_to_kill(port, session)) {
 		kagent_kill(port, session);
 	} else {
 		kagent_tell_held(port);
@@ -323,8 +415,7 @@ static bool kagent_step(struct kagent_port *port)
 					     READ_ONCE(session->warned));
 		if (!end)
 			return false;
-		kagent_end(port, session, end);
-		return true;
+		return kagent_step_ending(port, session, end);
 	case NDD_MODE_HELD:
 	case NDD_MODE_RESTORING:
 		if (open &&
@@ -366,6 +457,8 @@ static bool kagent_has_deadline(struct kagent_port *port)
 	case NDD_MODE_TAKING:
 	case NDD_MODE_LOST:
 		return true;
+	case NDD_MODE_TUNNEL:
+		return port->dying;
 	case NDD_MODE_RESTORING:
 		return kagent_device_is_open(port);
 	case NDD_MODE_HELD:

@@ -92,14 +92,21 @@ struct kagent_netdev {
 /* private_data of an open node */
 struct kagent_file {
 	struct kagent_port *port;
-	struct mutex take_lock;		/* one NDD_TAKE at a time */
-	struct kagent_session *session;	/* once taken, until release */
+	struct mutex take_lock;		/* one NDD_TAKE or NDD_STANDBY at a time */
+	struct kagent_session *session;	/* taken or waited for, until release */
+
+	/* of one that waits; standby.c */
+	bool waits;			/* lock; until the hold is its own */
+	bool now;			/* NDD_STANDBY_NOW */
+	struct list_head entry;		/* lock; session->standbys */
+	fl_owner_t files;		/* compared, never followed */
+	struct pid *pid;		/* thread group, referenced */
 };
 
 /* NDD_F_* that this module has */
 #define KAGENT_FEATURES							\
-	(NDD_F_WINDOW | NDD_F_OFFLOAD | NDD_F_EXCHANGE | NDD_F_TX_CSUM | \
-	 NDD_F_TSO4 | NDD_F_TSO6)
+	(NDD_F_WINDOW | NDD_F_OFFLOAD | NDD_F_STANDBY | NDD_F_EXCHANGE | \
+	 NDD_F_TX_CSUM | NDD_F_TSO4 | NDD_F_TSO6)
 
 /* Shorter runs of a frag's pages are copied; see ethtool.c. Under emulation, whose
  * figures are the only ones there are, a run costs 2.5 us to map and 4.5 us to
@@ -158,6 +165,7 @@ struct kagent_port {
 	unsigned long deadline;			/* handover; jiffies, of the mode */
 	unsigned int tries;			/* handover; failed restores */
 	bool restoring;				/* restore() is running */
+	bool dying;				/* handover; owner killed, to pass */
 
 	struct mutex announce;			/* keeps transitions in order */
 	ktime_t phases[KAGENT_PHASES];
@@ -192,6 +200,7 @@ struct kagent_step kagent_port_event(struct kagent_port *port,
 				     enum ndd_reason reason);
 bool kagent_port_end(struct kagent_port *port, struct kagent_session *session,
 		     enum ndd_reason reason);
+void kagent_file_end(struct kagent_file *file);
 void kagent_port_ask(struct kagent_port *port, int what);
 void kagent_port_wake(struct kagent_port *port, unsigned long delay);
 bool kagent_port_idle(struct kagent_port *port);
@@ -237,9 +246,33 @@ int kagent_chardev_init(void);
 void kagent_chardev_exit(void);
 int kagent_node_create(struct kagent_port *port);
 void kagent_node_destroy(struct kagent_port *port);
-long kagent_ioctl_take(struct kagent_file *file, void __user *arg);
+int kagent_fds_reserve(struct kagent_file *file, struct ndd_take *take,
+		       struct kagent_msg *msg);
+void kagent_fds_cancel(const struct ndd_take *take);
+void kagent_answer(const struct kagent_session *session,
+		   struct ndd_take *take);
+int kagent_take_port(struct kagent_file *file, struct ndd_take *take,
+		     void __user *arg, struct kagent_msg *msg);
+long kagent_ioctl_take(struct kagent_file *file, void __user *arg,
+		       int (*what)(struct kagent_file *file,
+				   struct ndd_take *take, void __user *arg,
+				   struct kagent_msg *msg));
 void kagent_take_finish(struct kagent_port *port,
 			struct kagent_take_request *request, int err);
+
+/* standby.c */
+int kagent_standby(struct kagent_file *file, struct ndd_take *take,
+		   void __user *arg, struct kagent_msg *msg);
+void kagent_standby_leave(struct kagent_file *file);
+u32 kagent_standby_waiting(struct kagent_port *port);
+bool kagent_standby_ready(struct kagent_port *port,
+			  struct kagent_session *session);
+bool kagent_standby_pass(struct kagent_port *port,
+			 struct kagent_session *session,
+			 enum ndd_reason reason);
+void kagent_standby_dismiss(struct kagent_port *port,
+			    struct kagent_session *session);
+void kagent_standby_kill(struct kagent_session *session);
 
 /* watchdog.c */
 void kagent_watchdog_init(struct kagent_session *session);

@@ -70,6 +70,8 @@ struct kagent_take {
  *          Does nothing if nobody has it open. Idempotent
  * @kill: end the process that has the device open, if it is known
  * @holder: thread group id of whoever has the device open, 0 if nobody or unknown
+ * @passed: the process @pid has the device from here on, which stays open: it is the
+ *          one that kill() and holder() mean
  * @restore: bring the in-kernel driver and its settings back; 0: the lower is up
  *           and linked. -EBUSY: somebody still holds the device; -EPERM: another
  *           driver was bound by an administrator; -ENODEV: the device is gone;
@@ -102,6 +104,7 @@ struct kagent_provider_ops {
 	void (*revoke)(struct kagent_port *port);
 	void (*kill)(struct kagent_port *port);
 	pid_t (*holder)(struct kagent_port *port);
+	void (*passed)(struct kagent_port *port, struct pid *pid);
 	int (*restore)(struct kagent_port *port);
 	void (*driver)(struct kagent_port *port, char *buf, size_t size);
 };

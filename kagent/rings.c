@@ -239,10 +239,14 @@ void kagent_signal(struct kagent_rings *rings)
  */
 void kagent_protocol_broken(struct kagent_session *session, const char *ring)
 {
+	struct pid *owner;
+
 	if (test_and_set_bit(KAGENT_SESSION_BROKEN, &session->flags))
 		return;
+	owner = kagent_session_owner(session);
 	pr_warn("kagent: %s: process %d broke the rules of ring %s: port taken back\n",
-		session->port->name, pid_nr(session->owner), ring);
+		session->port->name, pid_nr(owner), ring);
+	put_pid(owner);
 	kagent_port_end(session->port, session, NDD_REASON_PROTOCOL);
 }
 

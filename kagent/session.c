@@ -5,7 +5,6 @@
  * Also the moments at which the NIC begins and ceases to see pool and window.
  */
 #include <linux/eventfd.h>
-#include <linux/file.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -17,6 +16,8 @@ atomic_t kagent_live_sessions = ATOMIC_INIT(0);
 
 static void kagent_session_destroy(struct kagent_session *session)
 {
+	u32 i;
+
 	/* A provider that closed the device without unmapping: better no memory
 	 * than a NIC in somebody else's.
 	 */
@@ -29,8 +30,8 @@ static void kagent_session_destroy(struct kagent_session *session)
 	kvfree(session->owners);
 	kvfree(session->ktx_octets);
 	put_pid(session->owner);
-	if (session->container)
-		fput(session->container);
+	for (i = 0; i < session->dismissed_count; i++)
+		put_pid(session->dismissed[i]);
 	kagent_port_put(session->port);
 	kfree(session);
 	atomic_dec(&kagent_live_sessions);
@@ -60,6 +61,8 @@ kagent_session_create(struct kagent_port *port,
 	kref_init(&session->ref);
 	mutex_init(&session->map_lock);
 	spin_lock_init(&session->config_lock);
+	INIT_LIST_HEAD(&session->standbys);
+	init_waitqueue_head(&session->wait);
 	kagent_port_get(port);
 	session->port = port;
 	session->owner = get_task_pid(current, PIDTYPE_TGID);
@@ -128,6 +131,22 @@ static void kagent_session_free(struct kref *ref)
 void kagent_session_put(struct kagent_session *session)
 {
 	kref_put(&session->ref, kagent_session_free);
+}
+
+/**
+ * kagent_session_owner() - whose hold it is now
+ * @session: hold
+ *
+ * Return: thread group, for put_pid()
+ */
+struct pid *kagent_session_owner(struct kagent_session *session)
+{
+	struct pid *owner;
+
+	spin_lock_bh(&session->port->lock);
+	owner = get_pid(session->owner);
+	spin_unlock_bh(&session->port->lock);
+	return owner;
 }
 
 /**

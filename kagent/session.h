@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * session.h - one process's hold of a port: its memory, rings and deadlines.
+ * session.h - a hold of a port: its memory, rings and deadlines.
+ *
+ * It has one owner at a time, and may have others that wait to go on with it.
  *
  * The kernel's truth is in here: private indices and who owns which buffer. What
  * stands in the ctrl area is for the other side to read, never for the kernel to
@@ -134,7 +136,12 @@ enum {
 	KAGENT_SESSION_BROKEN,	/* the protocol was broken; told once */
 	KAGENT_SESSION_ABANDONED, /* the taker was killed in NDD_TAKE */
 	KAGENT_SESSION_KILLED,	/* its process was; told once */
+	KAGENT_SESSION_GONE,	/* lock; the owner's file has ended */
+	KAGENT_SESSION_FINAL,	/* lock; it ends for all: it isn't passed on */
 };
+
+/* Processes that may wait behind an owner. */
+#define KAGENT_STANDBYS_MAX	4
 
 struct kagent_session {
 	/* fast path */
@@ -149,8 +156,22 @@ struct kagent_session {
 	/* slow path */
 	struct kref ref;
 	struct kagent_port *port;
-	fl_owner_t files;	/* the owner's; compared, never followed */
+
+	/* written by a pass under port->lock; the port's work and the watchdog, which
+	 * a pass stops, read without
+	 */
+	const struct kagent_file *owner_file; /* compared, never followed */
+	fl_owner_t files;	/* the owner's; likewise */
 	struct pid *owner;
+
+	/* those who wait, under port->lock; standby.c */
+	struct list_head standbys;	/* of kagent_file, oldest first */
+	u32 waiting;			/* how many */
+	struct file *group;		/* VFIO's, for them; until the restore */
+	struct pid *dismissed[KAGENT_STANDBYS_MAX]; /* waited when it ended */
+	u32 dismissed_count;
+	wait_queue_head_t wait;		/* poll() of owner and standbys */
+
 	u8 *owners;		/* view.owner */
 	u32 kernel_bufs;
 	u32 exchange_bufs;
@@ -162,7 +183,7 @@ struct kagent_session {
 	struct kagent_pool ctrl_pages;
 	struct kagent_pool state_pages;
 	void *ctrl;		/* kernel's mapping of ctrl_pages */
-	struct file *container;	/* VFIO's; see kagent_hand_over() */
+	struct file *container;	/* VFIO's; see kagent_release() */
 	struct ndd_health *health;
 	struct ndd_config *config;
 	struct ndd_stats *stats;
@@ -206,6 +227,7 @@ int kagent_session_mmap(struct kagent_session *session,
 void kagent_session_tell(struct kagent_session *session, u32 mode, u32 reason);
 int kagent_session_set_event(struct kagent_session *session, u32 queue,
 			     int fd);
+struct pid *kagent_session_owner(struct kagent_session *session);
 
 static inline bool kagent_session_revoked(const struct kagent_session *session)
 {

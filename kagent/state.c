@@ -26,6 +26,7 @@ static const struct kagent_step steps[KAGENT_MODES][KAGENT_EVENTS] = {
 	STEP(TAKING, END, RESTORING, REVOKE_RESTORE),
 
 	STEP(TUNNEL, END, RESTORING, REVOKE_RESTORE),
+	STEP(TUNNEL, PASS, TUNNEL, 0),
 
 	STEP(RESTORING, RESTORED, DIRECT, DIRECT_AGAIN),
 	STEP(RESTORING, UNLINKED, NONE, KAGENT_DO_RELEASE),
@@ -75,6 +76,21 @@ enum kagent_fate kagent_reason_fate(enum ndd_reason reason)
 		return KAGENT_KILL_HOLDER;
 	default:
 		return KAGENT_SPARE;
+	}
+}
+
+enum kagent_pass kagent_reason_pass(enum ndd_reason reason)
+{
+	switch (reason) {
+	case NDD_REASON_GIVEN_BACK:
+	case NDD_REASON_DIED:
+		return KAGENT_PASS_NOW;
+	case NDD_REASON_WATCHDOG:
+	case NDD_REASON_APP_DEADLINE:
+	case NDD_REASON_STOPPED:
+		return KAGENT_PASS_DEAD;
+	default:
+		return KAGENT_PASS_NEVER;
 	}
 }
 

@@ -27,6 +27,7 @@ enum kagent_event {
 	KAGENT_EV_TAKE,		/* a process asked, and nothing is against it */
 	KAGENT_EV_START,	/* the process serves the rings */
 	KAGENT_EV_END,		/* the hold is over, whatever the cause */
+	KAGENT_EV_PASS,		/* its owner's end is not: another goes on */
 	KAGENT_EV_STILL_OPEN,	/* somebody keeps the device open */
 	KAGENT_EV_CLOSED,	/* not any more */
 	KAGENT_EV_RESTORED,	/* the in-kernel driver serves again */
@@ -74,6 +75,15 @@ enum kagent_fate {
 };
 
 enum kagent_fate kagent_reason_fate(enum ndd_reason reason);
+
+/* May a process that waits go on when the hold's owner ends for a reason? */
+enum kagent_pass {
+	KAGENT_PASS_NEVER,	/* it is the hold that is over */
+	KAGENT_PASS_DEAD,	/* once the owner is: it hangs, with the NIC in hand */
+	KAGENT_PASS_NOW,	/* at once: the owner has gone */
+};
+
+enum kagent_pass kagent_reason_pass(enum ndd_reason reason);
 
 /* In lower case, as sysfs, the log and uevents show them; "?" if out of range. */
 const char *kagent_mode_name(unsigned int mode);

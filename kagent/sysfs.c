@@ -2,7 +2,7 @@
 /*
  * sysfs.c - what a person or a script wants to know about a port.
  *
- * /sys/class/net/ndd0/ndd/{mode,reason,ended,owner,driver,port,node,phases},
+ * /sys/class/net/ndd0/ndd/{mode,reason,ended,owner,waiting,driver,port,node,phases},
  * /sys/class/ndd/.../netdev for udev, and live object counts as read-only module
  * parameters, which are 0 when nothing has leaked.
  */
@@ -50,6 +50,14 @@ static ssize_t owner_show(struct device *d, struct device_attribute *attr,
 	return sysfs_emit(buf, "%d\n", kagent_port_owner(kagent_of(d)));
 }
 static DEVICE_ATTR_RO(owner);
+
+/* processes that wait to go on when the owner ends */
+static ssize_t waiting_show(struct device *d, struct device_attribute *attr,
+			    char *buf)
+{
+	return sysfs_emit(buf, "%u\n", kagent_standby_waiting(kagent_of(d)));
+}
+static DEVICE_ATTR_RO(waiting);
 
 static ssize_t driver_show(struct device *d, struct device_attribute *attr,
 			   char *buf)
@@ -105,6 +113,7 @@ static struct attribute *kagent_attrs[] = {
 	&dev_attr_reason.attr,
 	&dev_attr_ended.attr,
 	&dev_attr_owner.attr,
+	&dev_attr_waiting.attr,
 	&dev_attr_driver.attr,
 	&dev_attr_port.attr,
 	&dev_attr_node.attr,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * take.c - NDD_TAKE: checks what a process asks for, and hands it the port.
+ * take.c - NDD_TAKE: checks what a process asks for, and hands it the port. And
+ * what NDD_STANDBY (standby.c) has in common with it.
  *
  * Memory is made here, in the process's context, so that its cgroup is charged;
  * the hand-over itself is done by the port's work, with the kernel's credentials.
@@ -210,8 +211,13 @@ static int kagent_request(struct kagent_port *port,
 	return request->err;
 }
 
-static void kagent_answer(const struct kagent_session *session,
-			  struct ndd_take *take)
+/**
+ * kagent_answer() - say what a hold is like
+ * @session: hold
+ * @take: gets its sizes, watch and features
+ */
+void kagent_answer(const struct kagent_session *session,
+		   struct ndd_take *take)
 {
 	take->queues = session->queues;
 	take->features = session->view.features;
@@ -228,9 +234,41 @@ static void kagent_answer(const struct kagent_session *session,
 	take->window_size = kagent_window_size(session);
 }
 
-/* Descriptors are numbered before the take, and known to the process after all
- * that can fail.
+/**
+ * kagent_fds_reserve() - number the descriptors that a process will get
+ * @file: node
+ * @take: gets the numbers
+ * @msg: gets the reason of a failure
+ *
+ * Before anything is done; they are known to the process after all that can fail.
+ *
+ * Return: 0 or -EMFILE
  */
+int kagent_fds_reserve(struct kagent_file *file, struct ndd_take *take,
+		       struct kagent_msg *msg)
+{
+	take->group_fd = get_unused_fd_flags(O_CLOEXEC);
+	take->container_fd = get_unused_fd_flags(O_CLOEXEC);
+	if (take->group_fd >= 0 && take->container_fd >= 0)
+		return 0;
+	kagent_msg_set(msg, "%s: the process has no file descriptors left",
+		       file->port->name);
+	kagent_fds_cancel(take);
+	return -EMFILE;
+}
+
+/**
+ * kagent_fds_cancel() - nothing will be there
+ * @take: with numbers, or errors
+ */
+void kagent_fds_cancel(const struct ndd_take *take)
+{
+	if (take->group_fd >= 0)
+		put_unused_fd(take->group_fd);
+	if (take->container_fd >= 0)
+		put_unused_fd(take->container_fd);
+}
+
 static int kagent_hand_over(struct kagent_file *file,
 			    struct kagent_take_request *request,
 			    struct ndd_take *take, void __user *arg,
@@ -239,18 +277,14 @@ static int kagent_hand_over(struct kagent_file *file,
 	struct kagent_session *session = request->session;
 	int err;
 
-	take->group_fd = get_unused_fd_flags(O_CLOEXEC);
-	take->container_fd = get_unused_fd_flags(O_CLOEXEC);
-	if (take->group_fd < 0 || take->container_fd < 0) {
-		err = -EMFILE;
-		kagent_msg_set(msg, "%s: the process has no file descriptors left",
-			       file->port->name);
+	err = kagent_fds_reserve(file, take, msg);
+	if (err) {
 		kagent_unclaim(file->port);
-		goto err_put_fds;
+		return err;
 	}
 	err = kagent_request(file->port, request, msg);
 	if (err)
-		goto err_put_fds;
+		goto err_cancel_fds;
 
 	/* from now on the end of the file is the end of the hold */
 	kagent_session_get(session);
@@ -260,28 +294,29 @@ static int kagent_hand_over(struct kagent_file *file,
 	if (copy_to_user(arg, take, sizeof(*take))) {
 		err = -EFAULT;
 		kagent_port_end(file->port, session, NDD_REASON_TAKE_FAILED);
-		goto err_put_fds;
+		goto err_cancel_fds;
 	}
-	/* In an exiting process one thread may let go of the container while
-	 * another lets go of the device, and with it of what is in the container:
-	 * VFIO of 6.1 follows a NULL pointer then. The last one is us.
-	 */
-	session->container = get_file(request->take.container);
 	fd_install(take->group_fd, request->take.group);
 	fd_install(take->container_fd, request->take.container);
 	request->take = (struct kagent_take) {};
 	return 0;
 
-err_put_fds:
-	if (take->group_fd >= 0)
-		put_unused_fd(take->group_fd);
-	if (take->container_fd >= 0)
-		put_unused_fd(take->container_fd);
+err_cancel_fds:
+	kagent_fds_cancel(take);
 	return err;
 }
 
-static int kagent_take_port(struct kagent_file *file, struct ndd_take *take,
-			    void __user *arg, struct kagent_msg *msg)
+/**
+ * kagent_take_port() - the part of NDD_TAKE that is its own
+ * @file: node
+ * @take: what is asked for
+ * @arg: gets the answer
+ * @msg: gets the reason of a failure
+ *
+ * Return: 0 or an error
+ */
+int kagent_take_port(struct kagent_file *file, struct ndd_take *take,
+		     void __user *arg, struct kagent_msg *msg)
 {
 	struct kagent_take_request *request;
 	struct kagent_session_spec spec;
@@ -290,7 +325,7 @@ static int kagent_take_port(struct kagent_file *file, struct ndd_take *take,
 
 	if (file->session) {
 		kagent_msg_set(msg,
-			       "%s: this descriptor has taken the port before; open the node again",
+			       "%s: this descriptor has taken the port, or waited for it, before; open the node again",
 			       file->port->name);
 		return -EBUSY;
 	}
@@ -310,6 +345,7 @@ static int kagent_take_port(struct kagent_file *file, struct ndd_take *take,
 		kagent_unclaim(file->port);
 		return -ENOMEM;
 	}
+	session->owner_file = file;
 	kref_init(&request->ref);
 	init_completion(&request->done);
 	request->session = session;
@@ -319,13 +355,17 @@ static int kagent_take_port(struct kagent_file *file, struct ndd_take *take,
 }
 
 /**
- * kagent_ioctl_take() - NDD_TAKE
+ * kagent_ioctl_take() - NDD_TAKE or NDD_STANDBY
  * @file: node
  * @arg: struct ndd_take
+ * @what: does it: kagent_take_port() or kagent_standby()
  *
  * Return: 0 or an error, with a sentence in @arg
  */
-long kagent_ioctl_take(struct kagent_file *file, void __user *arg)
+long kagent_ioctl_take(struct kagent_file *file, void __user *arg,
+		       int (*what)(struct kagent_file *file,
+				   struct ndd_take *take, void __user *arg,
+				   struct kagent_msg *msg))
 {
 	struct ndd_take __user *user = arg;
 	struct kagent_msg msg = {};
@@ -349,7 +389,7 @@ long kagent_ioctl_take(struct kagent_file *file, void __user *arg)
 		err = -EPROTO;
 	} else {
 		mutex_lock(&file->take_lock);
-		err = kagent_take_port(file, take, arg, &msg);
+		err = what(file, take, arg, &msg);
 		mutex_unlock(&file->take_lock);
 	}
 	if (err && (put_user(NDD_API_MAJOR, &user->api_major) ||

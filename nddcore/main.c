@@ -131,6 +131,7 @@ static const struct kagent_provider_ops nddcore_ops = {
 	.revoke = nddcore_revoke,
 	.kill = nddcore_kill,
 	.holder = nddcore_holder,
+	.passed = nddcore_passed,
 	.restore = nddcore_restore,
 	.driver = nddcore_driver,
 };

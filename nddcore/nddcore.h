@@ -202,6 +202,7 @@ bool nddcore_vfio_is_open(struct nddcore_port *np);
 void nddcore_revoke(struct kagent_port *port);
 void nddcore_kill(struct kagent_port *port);
 pid_t nddcore_holder(struct kagent_port *port);
+void nddcore_passed(struct kagent_port *port, struct pid *pid);
 
 /* domain.c */
 int nddcore_domain_attach(struct device *dev, struct iommu_domain **domain);

@@ -26,7 +26,7 @@
  * @np: its port, held
  * @bar: the register BAR
  * @domain: the port's own, while open
- * @owner: thread group that opened the device
+ * @owner: thread group that opened the device, or has it since from the one that did
  * @last: thread group that opened it last, or tried to; under dev_set->lock
  * @open: between open_device and close_device; under dev_set->lock
  * @revoked: cut off: every call fails
@@ -514,4 +514,32 @@ pid_t nddcore_holder(struct kagent_port *port)
 
 	put_pid(pid);
 	return nr;
+}
+
+/**
+ * nddcore_passed - provider op: another process has the device from here on
+ * @port: kagent's port
+ * @pid: its thread group
+ *
+ * It has opened the device too: VFIO counts, and tells its driver of the first only.
+ */
+void nddcore_passed(struct kagent_port *port, struct pid *pid)
+{
+	struct nddcore_port *np = nddcore_port_tryget(port);
+	struct nddcore_vfio *nv;
+
+	if (!np)
+		return;
+	mutex_lock(&np->vfio_lock);
+	nv = np->vfio;
+	if (nv) {
+		mutex_lock(&nv->core.vdev.dev_set->lock);
+		if (nv->open) {
+			put_pid(nv->owner);
+			nv->owner = get_pid(pid);
+		}
+		mutex_unlock(&nv->core.vdev.dev_set->lock);
+	}
+	mutex_unlock(&np->vfio_lock);
+	nddcore_port_put(np);
 }

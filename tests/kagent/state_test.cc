@@ -29,6 +29,7 @@ const std::vector<Expected>& table() {
       {NDD_MODE_TAKING, KAGENT_EV_START, NDD_MODE_TUNNEL, KAGENT_DO_TUNNEL},
       {NDD_MODE_TAKING, KAGENT_EV_END, NDD_MODE_RESTORING, kRevokeRestore},
       {NDD_MODE_TUNNEL, KAGENT_EV_END, NDD_MODE_RESTORING, kRevokeRestore},
+      {NDD_MODE_TUNNEL, KAGENT_EV_PASS, NDD_MODE_TUNNEL, 0},
       {NDD_MODE_RESTORING, KAGENT_EV_RESTORED, NDD_MODE_DIRECT, kDirectAgain},
       {NDD_MODE_RESTORING, KAGENT_EV_UNLINKED, NDD_MODE_NONE, KAGENT_DO_RELEASE},
       {NDD_MODE_RESTORING, KAGENT_EV_STILL_OPEN, NDD_MODE_HELD, 0},
@@ -134,6 +135,21 @@ TEST(KagentState, WhoEndedByItselfOrIsDebuggedIsNotKilled) {
   }
   for (ndd_reason killed : {NDD_REASON_WATCHDOG, NDD_REASON_APP_DEADLINE, NDD_REASON_STOPPED, NDD_REASON_PROTOCOL}) {
     EXPECT_EQ(kagent_reason_fate(killed), KAGENT_KILL) << kagent_reason_name(killed);
+  }
+}
+
+TEST(KagentState, AHoldIsPassedOnlyWhenItsOwnerIsAllThatEnds) {
+  const std::set<unsigned> gone = {NDD_REASON_GIVEN_BACK, NDD_REASON_DIED};
+  const std::set<unsigned> hangs = {NDD_REASON_WATCHDOG, NDD_REASON_APP_DEADLINE, NDD_REASON_STOPPED};
+  for (unsigned reason = 0; reason <= KAGENT_REASONS; ++reason) {
+    const kagent_pass wanted = gone.contains(reason)    ? KAGENT_PASS_NOW
+                               : hangs.contains(reason) ? KAGENT_PASS_DEAD
+                                                        : KAGENT_PASS_NEVER;
+    EXPECT_EQ(kagent_reason_pass(static_cast<ndd_reason>(reason)), wanted) << kagent_reason_name(reason);
+    // who is only passed over once it is dead is one that is killed anyway
+    if (wanted == KAGENT_PASS_DEAD) {
+      EXPECT_EQ(kagent_reason_fate(static_cast<ndd_reason>(reason)), KAGENT_KILL) << kagent_reason_name(reason);
+    }
   }
 }
 
