@@ -283,6 +283,8 @@ void run_calls(const std::string& port) {
   expect_errno(ioctl(held.node, NDD_KICK, 1ul << 32), EINVAL, "a kick of queue 2^32");
   const int other = held::open_node(port);
   expect_all_refused(other, EBADF, "another descriptor");
+  ndd_take behind = held::take_request();
+  expect_errno(ioctl(other, NDD_STANDBY, &behind), EOPNOTSUPP, "NDD_STANDBY behind one that has not agreed on it");
   close(other);
   try_events(held.node);
   try_mappings(held);
@@ -299,6 +301,7 @@ void run_pointers(const std::string& port) {
   expect_errno(ioctl(held.node, NDD_TAKE, nullptr), EFAULT, "NDD_TAKE at NULL");
   expect_errno(ioctl(held.node, NDD_TAKE, kNowhere), EFAULT, "NDD_TAKE at no memory");
   expect_errno(ioctl(held.node, NDD_TAKE, ~0ul << 12), EFAULT, "NDD_TAKE at kernel memory");
+  expect_errno(ioctl(held.node, NDD_STANDBY, ~0ul << 12), EFAULT, "NDD_STANDBY at kernel memory");
   auto* pages =
       static_cast<std::uint8_t*>(mmap(nullptr, 2 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   munmap(pages + kPage, kPage);
