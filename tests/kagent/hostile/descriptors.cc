@@ -17,7 +17,8 @@ namespace hostile {
 namespace {
 
 constexpr std::uint32_t kFullPieces = 17;  // as many full buffers are more than a frame may have
-constexpr std::uint64_t kFeatures = NDD_F_WINDOW | NDD_F_OFFLOAD | NDD_F_TX_CSUM | NDD_F_TSO4 | NDD_F_TSO6;
+constexpr std::uint64_t kFeatures =
+    NDD_F_WINDOW | NDD_F_OFFLOAD | NDD_F_STANDBY | NDD_F_TX_CSUM | NDD_F_TSO4 | NDD_F_TSO6;
 constexpr std::uint32_t kTestBuffers = 32;
 
 ndd_desc changed(const std::function<void(ndd_desc&)>& change) {
