@@ -165,7 +165,8 @@ int kagent_standby(struct kagent_file *file, struct ndd_take *take,
 	}
 	if (take->flags & ~NDD_STANDBY_NOW ||
 	    memchr_inv(take->reserved, 0, sizeof(take->reserved))) {
-		kagent_msg_set(msg, "%s: an unknown flag or a reserved field of struct ndd_take is not 0",
+		kagent_msg_set(msg,
+			       "%s: an unknown flag or a reserved field of struct ndd_take is not 0",
 			       port->name);
 		return -EINVAL;
 	}
