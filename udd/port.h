@@ -95,7 +95,14 @@ enum class PortState : std::uint8_t {
 };
 
 struct PortEvent {
-  enum class Kind : std::uint8_t { kLinkUp, kLinkDown, kWatchdogWarning, kConfigChanged, kLost };
+  enum class Kind : std::uint8_t {
+    kLinkUp,
+    kLinkDown,
+    kWatchdogWarning,
+    kConfigChanged,
+    kLost,
+    kWanted,  ///< another process waits and wants the port now (udd/standby.h): give_back() passes it on
+  };
   Kind kind;
 };
 
@@ -162,7 +169,8 @@ class Queue {
 /// A taken port. Move-only; its destructor gives the port back.
 class Port {
  public:
-  /// Takes the port by the stable netdev's name ("ndd0") or by PCI address ("0000:00:03.0").
+  /// Takes the port by the stable netdev's name ("ndd0") or by PCI address ("0000:00:03.0"). If a process has it, that
+  /// is asked for it; ndd-keeper gives it away at once.
   static Port take(std::string_view name, PortOptions options);
 
   Port(Port&&) noexcept;
@@ -171,7 +179,8 @@ class Port {
   Port& operator=(const Port&) = delete;
   ~Port();
 
-  /// Returns the port to the kernel now; idempotent. All frames must be back or are forgotten.
+  /// Gives the port away now: to a process that waits behind this one (udd/standby.h), with the NIC as it is and no
+  /// frame lost; if none does, to the in-kernel driver. Idempotent. All frames must be back or are forgotten.
   void give_back() noexcept;
 
   [[nodiscard]] PortState state() const noexcept;

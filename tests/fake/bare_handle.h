@@ -20,6 +20,10 @@ class BareHandle final : public NicHandle {
   template <typename... Arguments>
   explicit BareHandle(Arguments&&... arguments) : nic_(std::forward<Arguments>(arguments)...) {}
   [[nodiscard]] Nic& nic() noexcept override { return nic_; }
+  void enable_interrupt() override {}
+  void leave() noexcept override {
+    if constexpr (requires { nic_.abandon(); }) nic_.abandon();
+  }
   [[nodiscard]] std::unique_ptr<QueueEngine> make_engine(const QueueEngine::Parts& parts) override {
     return std::make_unique<Engine<Q>>(parts, nic_.queue());
   }

@@ -337,6 +337,12 @@ void KernelEnd::warn() {
   signal();
 }
 
+void KernelEnd::set_waiting(std::uint32_t count) {
+  const std::lock_guard lock(mutex_);
+  auto* const health = at<ndd_health>(areas_.ctrl, at<ndd_ctrl>(areas_.ctrl, 0)->health);
+  std::atomic_ref(health->waiting).store(count, std::memory_order_release);
+}
+
 void KernelEnd::set_mode(ndd_mode mode, ndd_reason reason) {
   auto& health = *at<ndd_health>(areas_.ctrl, at<ndd_ctrl>(areas_.ctrl, 0)->health);
   store_shared(health.reason, reason);

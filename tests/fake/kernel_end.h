@@ -86,6 +86,8 @@ class KernelEnd {
   void configure(const std::function<void(ndd_config&)>& change);
   void warn();
   void set_mode(ndd_mode mode, ndd_reason reason);
+  /// So many processes wait behind the owner.
+  void set_waiting(std::uint32_t count);
   /// Writes descriptors as they are.
   void send_raw(std::span<const ndd_desc> descriptors);
   /// Stores an index that no ring has.

@@ -70,6 +70,32 @@ class SimPair {
         })));
   }
 
+  /// How the owner of a port ends, whose NIC goes on.
+  enum class End : std::uint8_t {
+    kLeft,    ///< it gives the port back while another process waits
+    kCutOff,  ///< nothing of it runs any more; what its object holds is given up
+  };
+  /// Another process goes on with the port of `end`. Throws what that does.
+  void succeed(unsigned end, const PortOptions& options, End how) {
+    kernels_[end]->set_waiting(1);
+    if (how == End::kLeft) {
+      ports_[end]->give_back();
+      ports_[end].reset();
+    } else {
+      PortAccess::vanish(*ports_[end]);
+      ports_[end].reset();
+    }
+    kernels_[end]->set_waiting(0);
+    auto impl = std::make_unique<PortImpl>(
+        PortImpl::Successor{}, kernels_[end]->tunnel(), options, SimNic::needs(kSlots),
+        [this, end](Pool& pool, std::span<std::byte> state) {
+          pools_[end] = &pool;
+          return std::make_unique<BareHandle<SimNic, SimQueue>>(wire_.device(end), pool, state, kSlots);
+        });
+    impl->go_on();
+    ports_[end].emplace(PortAccess::make(std::move(impl)));
+  }
+
   [[nodiscard]] SimWire& wire() { return wire_; }
   [[nodiscard]] Port& port(unsigned end) { return *ports_[end]; }
   [[nodiscard]] Queue& queue(unsigned end) { return ports_[end]->queue(0); }

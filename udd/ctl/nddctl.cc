@@ -29,7 +29,7 @@ void print_port(const udd::PortStatus& port) {
 void print_event(const udd::PortStatus& event) {
   constexpr std::uint64_t kNsPerMs = 1'000'000;
   fmt::print("{:>12.3f} ms  {}", static_cast<double>(event.time_ns) / kNsPerMs, event.port);
-  if (event.old_mode == event.mode) {
+  if (event.warned != 0) {
     fmt::print("  {}: warning {} of the watchdog", udd::mode_name(event.mode), event.warned);
   } else {
     fmt::print("  {} -> {}: {}", udd::mode_name(event.old_mode), udd::mode_name(event.mode),

@@ -18,6 +18,9 @@ static_assert(kBufferSize == NDD_BUF_SIZE);
 
 namespace {
 
+constexpr const char* kGoOn = "go on from the port's buffer pool";
+constexpr const char* kAfresh = "take the port afresh";
+
 [[noreturn]] void throw_bad(int error_number, const char* what, const std::string& why, const char* advice) {
   throw Error(error_number, {.what = what, .device = {}, .why = why, .advice = advice});
 }
@@ -77,26 +80,37 @@ Pool Pool::create(const Geometry& geometry, std::span<std::byte> state) {
   return pool;
 }
 
-Pool Pool::adopt(const Geometry& geometry, std::span<std::byte> state) {
+Pool Pool::behind(const Geometry& geometry, std::span<std::byte> state) {
   check_geometry(geometry, state);
-  constexpr const char* kWhat = "go on from the port's buffer pool";
-  constexpr const char* kAdvice = "take the port afresh";
   auto* pool_state = mapped_at<PoolState>(state, 0, 1);
   if (pool_state->buffer_count != geometry.buffer_count || pool_state->kernel_buffers != geometry.kernel_buffers ||
       pool_state->exchange_buffers != geometry.exchange_buffers) {
-    throw_bad(EPROTO, kWhat, "its state is of a pool of another size", kAdvice);
+    throw_bad(EPROTO, kGoOn, "its state is of a pool of another size", kAfresh);
   }
-  if (pool_state->free > geometry.buffer_count) throw_bad(EPROTO, kWhat, "more are free than there are", kAdvice);
-  Pool pool(geometry, pool_state);
+  return {geometry, pool_state};
+}
+
+Pool Pool::adopt(const Geometry& geometry, std::span<std::byte> state) {
+  Pool pool = behind(geometry, state);
+  if (pool.state_->free > geometry.buffer_count) throw_bad(EPROTO, kGoOn, "more are free than there are", kAfresh);
   std::vector<bool> seen(geometry.buffer_count);
-  for (std::uint32_t i = 0; i < pool_state->free; ++i) {
+  for (std::uint32_t i = 0; i < pool.state_->free; ++i) {
     const BufferIndex buffer = pool.stack_[i];
     if (buffer >= geometry.buffer_count || seen[buffer]) {
-      throw_bad(EPROTO, kWhat, "free buffer " + std::to_string(buffer) + " is impossible or listed twice", kAdvice);
+      throw_bad(EPROTO, kGoOn, "free buffer " + std::to_string(buffer) + " is impossible or listed twice", kAfresh);
     }
     seen[buffer] = true;
   }
   return pool;
+}
+
+void Pool::rebuild(const std::vector<bool>& elsewhere) noexcept {
+  std::uint32_t free = 0;
+  // From the end, as in create().
+  for (BufferIndex buffer = first_kernel_buffer(); buffer-- != 0;) {
+    if (!elsewhere[buffer]) stack_[free++] = buffer;
+  }
+  state_->free = free;
 }
 
 }  // namespace udd

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "udd/base/units.h"
 #include "udd/mem/frame.h"
@@ -37,6 +38,11 @@ class Pool {
   static Pool create(const Geometry& geometry, std::span<std::byte> state);
   /// Goes on from what `state` says. Throws udd::Error if it contradicts the geometry or itself.
   static Pool adopt(const Geometry& geometry, std::span<std::byte> state);
+  /// A view on the pool of a process that is still at work: nothing may be taken or given before rebuild(). Throws
+  /// udd::Error if it is a pool of another geometry.
+  static Pool behind(const Geometry& geometry, std::span<std::byte> state);
+  /// Makes free exactly those buffers, of all but the kernel's own, that are not `elsewhere`, by index.
+  void rebuild(const std::vector<bool>& elsewhere) noexcept;
 
   /// Takes up to out.size() free buffers; returns how many. The stack's top is lowered first: a process that dies in
   /// between loses buffers, and never has one twice.

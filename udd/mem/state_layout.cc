@@ -71,4 +71,14 @@ StateArea StateArea::adopt(std::span<std::byte> area) {
   return result;
 }
 
+StateArea StateArea::adopt(std::span<std::byte> area, const Sizes& sizes) {
+  StateArea result = adopt(area);
+  for (std::size_t i = 0; i < kStateSections; ++i) {
+    if (result.sections_[i].size() != sizes[i]) {
+      throw_foreign("section " + std::to_string(i) + " has another size than this library's");
+    }
+  }
+  return result;
+}
+
 }  // namespace udd

@@ -22,7 +22,7 @@
 namespace udd {
 
 inline constexpr std::uint32_t kStateMagic = 0x73646475;  // "udds"
-inline constexpr std::uint32_t kStateVersion = 2;
+inline constexpr std::uint32_t kStateVersion = 3;
 
 enum class StateSection : std::uint32_t { kPool, kNic, kTunnel };
 inline constexpr std::size_t kStateSections = 3;
@@ -87,6 +87,8 @@ class StateArea {
   static StateArea format(std::span<std::byte> area, const Sizes& sizes);
   /// Finds the sections of a formatted area. Throws udd::Error (EPROTO) if it isn't one, or is of another version.
   static StateArea adopt(std::span<std::byte> area);
+  /// Likewise, and its sections must have these sizes.
+  static StateArea adopt(std::span<std::byte> area, const Sizes& sizes);
 
   [[nodiscard]] std::span<std::byte> section(StateSection which) const noexcept {
     return sections_[static_cast<std::size_t>(which)];

@@ -82,8 +82,10 @@ class Nic {
   /// Guarantees: from any state, ends with DMA and interrupts off, PHY and autonegotiation untouched,
   /// then rings empty and the queue ready. The pool supplies ring memory and receive buffers.
   virtual void start() = 0;
-  /// Instead of start(), in another process: goes on from the queue state and rings that the previous owner left,
-  /// without touching the NIC. Its receive filters are as they were; configure() sets them anew.
+  /// Instead of start(), in another process: goes on from the queue state and rings that the previous owner left, at
+  /// whatever point it ended, without a change to the NIC but that it is told the rings' tails once more. Its receive
+  /// filters are as they were; configure() sets them anew. Throws udd::Error (EPROTO), too, if the NIC was being
+  /// stopped.
   virtual void adopt() = 0;
   /// Guarantees: when it returns, the NIC does no DMA. Receive buffers go back to the pool; pieces not yet sent count
   /// as sent, so that tx_reclaim() returns their buffers to whoever they belong to. noexcept since it runs on the way

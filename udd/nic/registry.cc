@@ -20,7 +20,9 @@ class BoundE1000 final : public BoundNic {
         // MSI before MSI-X: its causes and masks work alike on all e1000s, and QEMU (up to 10.0) sends every MSI-X a
         // second time when its throttling timer ends.
         irq_(device, {IrqKind::kMsi, IrqKind::kIntx}),
-        nic_(io_, irq_, pool, state, device.name()) {}
+        nic_(io_, irq_, pool, state, device.name()) {
+    irq_.enable();
+  }
 
   [[nodiscard]] Nic& nic() noexcept override { return nic_; }
   [[nodiscard]] NicQueueRef queue() noexcept override { return &nic_.queue(); }

@@ -98,7 +98,8 @@ class RingQueue {
   /// Gives the NIC its receive buffers.
   void fill() noexcept { refill(); }
 
-  /// Goes on from another process's state. Throws udd::Error if it isn't ours or is impossible.
+  /// Goes on from another process's state, wherever that process was when it ended. Throws udd::Error if the state
+  /// isn't ours or is impossible. Rings both doorbells: the other may not have come to that.
   void adopt() {
     const QueueState state = *state_;
     bool good = state.family == Format::kFamily && state.rx_size == slots_.rx && state.tx_size == slots_.tx &&
@@ -115,10 +116,16 @@ class RingQueue {
       good = good && (token < pool_->buffer_count() || token >= kWindowToken);
     }
     if (good) {
+      // It may have ended after it took the last piece and before it noted whose that was; unless the slot has been
+      // given to the NIC again since, the piece still says so.
+      const std::uint64_t last = rx_ring_[(state.rx_head - 1) & rx_mask_].load();
+      if ((last & Format::kRxDone) != 0) state_->rx_in_frame = (last & Format::kRxLast) == 0 ? 1 : 0;
       expect_plain();
       rx_refill_from_ = refill_from(state.rx_tail);
       rx_quick_end_ = state.rx_head;
       tx_quick_end_ = state.tx_tail;
+      doorbell_.rx_tail(state.rx_tail & rx_mask_);
+      doorbell_.tx_tail(state.tx_tail & tx_mask_);
     } else {
       throw Error(EPROTO, {.what = "go on from the NIC queue's state",
                            .device = {},
@@ -126,6 +133,19 @@ class RingQueue {
                            .advice = "take the port afresh"});
     }
   }
+
+  /// Calls sink(BufferIndex) for each buffer that the NIC has to receive into.
+  template <typename Sink>
+  void each_receiving(Sink&& sink) const {
+    for (std::uint32_t i = state_->rx_head; i != state_->rx_tail; ++i) sink(rx_buffers_[i & rx_mask_]);
+  }
+  /// Likewise the buffer or token of each slot that it has to send, kNoBuffer for slots that carry none.
+  template <typename Sink>
+  void each_sending(Sink&& sink) const {
+    for (std::uint32_t i = state_->tx_head; i != state_->tx_tail; ++i) sink(tx_buffers_[i & tx_mask_]);
+  }
+  /// The next piece received is not a frame's first.
+  [[nodiscard]] bool amid_frame() const noexcept { return state_->rx_in_frame != 0; }
 
   /// After the NIC's DMA has ended: receive buffers to the pool, queued pieces to tx_reclaim().
   void drain() noexcept {
@@ -372,8 +392,9 @@ class RingQueue {
       head += run;
       // What is left of the last batch becomes a batch of its own, before the index says so.
       if (head != end) ends[head & mask] = end;
-      publish(state.tx_head, head);
+      // The index last: of a process that dies in between, the next one takes these back again.
       sink(std::span<const BufferIndex>(tx_buffers_ + slot, run));
+      publish(state.tx_head, head);
     }
     allow_tx_quick();
     return head - first;

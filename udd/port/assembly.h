@@ -52,6 +52,9 @@ class Assembly {
     return frame;
   }
 
+  /// The next pieces are the rest of a frame whose start nobody has any more.
+  void skip_frame() noexcept { bad_ = true; }
+
  private:
   void drop() noexcept {
     for (std::uint32_t i = 0; i < state_->partial_count; ++i) pool_->give(state_->partial[i].buffer);

@@ -74,6 +74,9 @@ bool Control::look(Ticks now) noexcept {
     parts_.events.push(PortEvent::Kind::kWatchdogWarning);
     parts_.log.write(LogLevel::kWarning, "watchdog-warning", "the kernel's watchdog is about to take the port back");
   }
+  const bool wanted = load_shared(parts_.ctrl.health().wanted) != 0;
+  if (wanted && !wanted_) parts_.events.push(PortEvent::Kind::kWanted);
+  wanted_ = wanted;
   if (now >= next_link_check_) {
     next_link_check_ = now + to_ticks(kLinkCheckEvery);
     check_link();

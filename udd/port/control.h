@@ -69,6 +69,7 @@ class Control {
   LinkState link_;
   NicStats nic_stats_;
   std::uint32_t warned_ = 0;
+  bool wanted_ = false;
   Ticks next_link_check_ = 0;
   mutable std::mutex mutex_;
   PortFacts facts_;

@@ -13,11 +13,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "udd/merge/tcp_merge.h"
+#include "udd/port/adoption.h"
 #include "udd/port/assembly.h"
 #include "udd/port/parking.h"
 #include "udd/port/queue_engine.h"
@@ -33,12 +36,14 @@ class Engine final : public QueueEngine {
         queue_(&queue),
         buffers_(parts.pool.data(0)),
         first_kernel_buffer_(parts.pool.first_kernel_buffer()),
-        tx_slots_(queue.tx_room()),
+        tx_slots_(queue.slots().tx - 1),
         share_(tx_slots_ / 2),
         assembly_(*state_, parts.pool),
         parking_(*state_, parts.pool),
         merge_(parts.pool),
-        poll_burst_(std::clamp<std::size_t>(tunnel_.batch(), kBurst, kPollBurst)) {}
+        poll_burst_(std::clamp<std::size_t>(tunnel_.batch(), kBurst, kPollBurst)) {
+    if (parts.adopting) adopt();
+  }
 
   // rx() and tx() do by themselves what is needed nearly always, and leave anything else to a function at whose call
   // they end: there is no other call in them, so nothing has to be saved for one.
@@ -142,6 +147,13 @@ class Engine final : public QueueEngine {
     tunnel_.publish();
   }
 
+  void leave_behind() noexcept override {
+    if (holding_) flush_held();
+    reclaim();
+    tunnel_.publish();
+    std::atomic_ref(state_->left_behind).store(1, std::memory_order_release);
+  }
+
  protected:
   [[nodiscard]] bool pending() const noexcept override { return queue_->pending(); }
 
@@ -154,6 +166,21 @@ class Engine final : public QueueEngine {
   }
 
  private:
+  /// Goes on where another process ended. Throws udd::Error.
+  void adopt() {
+    std::vector<BufferIndex> receiving;
+    std::vector<BufferIndex> sending;
+    queue_->each_receiving([&](BufferIndex buffer) { receiving.push_back(buffer); });
+    queue_->each_sending([&](BufferIndex token) { sending.push_back(token); });
+    // Nobody here will ever ask for them.
+    if (steering_->empty()) state_->parked_head = state_->parked_tail;
+    kernel_slots_ = adopt_buffers(*pool_, *state_, tunnel_, receiving, sending);
+    if (queue_->amid_frame() && assembly_.waiting() == 0) assembly_.skip_frame();
+    holding_ = state_->held_count != 0;
+    has_parked_ = !parking_.empty();
+    detour_ = has_parked_ || assembly_.waiting() != 0;
+  }
+
   /// Pieces received in one rx(), and slots filled for the kernel, at most: bounds what one side adds to the other's
   /// delay. At 1 Gbit/s 64 full frames are 0.8 ms of wire. The kernel's longest frame must fit: NDD_PIECES_MAX, and
   /// some more for their runs and for what is to be done with them.
@@ -558,11 +585,11 @@ class Engine final : public QueueEngine {
     std::span<const TxFrame> frames(frames_.data(), tunnel_.to_send({pieces_.data(), limit}, frames_));
     if (!link_up_) {
       // As a NIC's driver does without a link: sent to nowhere. Kept, they would come out stale at the next link-up.
-      tunnel_.sending(frames);
       const TxPiece* piece = pieces_.data();
       for (const TxFrame& frame : frames) {
         for (std::uint32_t left = frame.pieces; left != 0; --left) tunnel_.done(piece++->token);
       }
+      tunnel_.sending(frames);
     } else if (!frames.empty()) {
       frames = frames.first(count_that_fit(frames, limit));
       if (!frames.empty()) {

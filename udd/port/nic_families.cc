@@ -31,13 +31,15 @@ class E1000Handle final : public NicHandle {
       : plain_files_{files.group.get(), files.container.get()},
         container_(std::move(files.container)),
         group_(std::move(files.group), device),
-        device_(open(group_, container_)),
+        device_(open(group_, container_, files.in_use)),
         bar_(device_.map_bar(kE1000Bar, kE1000BarSize)),
         io_(bar_.memory()),
         irq_(device_, kE1000Irqs),
         nic_(io_, irq_, pool, state, device) {}
 
   [[nodiscard]] Nic& nic() noexcept override { return nic_; }
+  void enable_interrupt() override { irq_.enable(); }
+  void leave() noexcept override { irq_.leave(); }
   [[nodiscard]] std::unique_ptr<QueueEngine> make_engine(const QueueEngine::Parts& parts) override {
     return std::make_unique<Engine<E1000Queue>>(parts, nic_.queue());
   }
@@ -47,10 +49,13 @@ class E1000Handle final : public NicHandle {
   }
 
  private:
-  /// The order that VFIO asks for: the group joins, the container gets its type, the device can be opened.
-  static VfioDevice open(VfioGroup& group, VfioContainer& container) {
-    group.join(container);
-    container.set_type1();
+  /// The order that VFIO asks for: the group joins, the container gets its type, the device can be opened. Whoever has
+  /// them in use has done the first two.
+  static VfioDevice open(VfioGroup& group, VfioContainer& container, bool in_use) {
+    if (!in_use) {
+      group.join(container);
+      container.set_type1();
+    }
     return VfioDevice(group);
   }
 

@@ -18,6 +18,7 @@ namespace udd {
 struct VfioFiles {
   UniqueFd group;
   UniqueFd container;
+  bool in_use = false;  ///< by the process behind which this one waits: the group has joined the container
 };
 
 struct NicFamilyEntry {

@@ -20,6 +20,10 @@ class NicHandle {
   NicHandle& operator=(const NicHandle&) = delete;
 
   [[nodiscard]] virtual Nic& nic() noexcept = 0;
+  /// Before Nic::start() or adopt(): interrupts come to this process from now on. Throws udd::Error.
+  virtual void enable_interrupt() = 0;
+  /// Instead of Nic::stop(): the NIC goes on without this process, whose last touch this is.
+  virtual void leave() noexcept = 0;
   /// The service loop over the family's own queue class. After Nic::start().
   [[nodiscard]] virtual std::unique_ptr<QueueEngine> make_engine(const QueueEngine::Parts& parts) = 0;
   /// Mapped registers, which the kernel takes away when the port is lost. May be empty.

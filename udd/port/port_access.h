@@ -13,6 +13,12 @@ namespace udd {
 struct PortAccess {
   [[nodiscard]] static Port make(std::unique_ptr<PortImpl> impl) noexcept { return Port(std::move(impl)); }
   [[nodiscard]] static PortImpl& impl(Port& port) noexcept { return *port.impl_; }
+  /// As if the process had been killed: NIC and shared memory stay as they are.
+  static void vanish(Port& port) noexcept {
+    const std::unique_ptr<PortImpl> impl = std::move(port.impl_);
+    impl->abandoned_ = true;
+    impl->nic_->leave();
+  }
 };
 
 }  // namespace udd

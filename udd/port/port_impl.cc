@@ -33,6 +33,14 @@ std::vector<SteeringRule> rules_of(const PortOptions& options) {
   return rules;
 }
 
+Steering steering_of(const PortOptions& options) {
+  return options.ethertypes.empty() ? Steering() : Steering(rules_of(options));
+}
+
+[[noreturn]] void refuse_options(const std::string& why, const char* advice) {
+  throw Error(EINVAL, {.what = "use these options", .device = {}, .why = why, .advice = advice});
+}
+
 StateArea::Sizes section_sizes(const NicNeeds& needs, std::uint32_t buffers) noexcept {
   return {Pool::state_size(buffers), needs.state_size, TunnelState::size(buffers)};
 }
@@ -49,23 +57,24 @@ std::uint32_t PortImpl::exchange_buffers(std::uint32_t buffers, std::uint32_t ke
 }
 
 void PortImpl::check(const PortOptions& options) {
-  const auto refuse = [](const std::string& why, const char* advice) {
-    throw Error(EINVAL, {.what = "use these options", .device = {}, .why = why, .advice = advice});
-  };
   static_cast<void>(Steering(rules_of(options)));
+  check_times(options);
+  if (options.kernel_buffers > options.buffers && options.buffers != 0) {
+    refuse_options("kernel_buffers are part of buffers, and more than these", "raise buffers");
+  }
+}
+
+void PortImpl::check_times(const PortOptions& options) {
   if (options.watchdog < kWatchdogMin || options.watchdog > kWatchdogMax) {
-    refuse(fmt::format("a watchdog of {} us", options.watchdog.count()), "choose 1 ms to 60 s");
+    refuse_options(fmt::format("a watchdog of {} us", options.watchdog.count()), "choose 1 ms to 60 s");
   }
   if (options.poll_interval.count() < 0 || options.flush_interval.count() < 0 || options.spin.count() < 0 ||
       options.app_deadline.count() < 0 || options.take_timeout.count() < 0) {
-    refuse("a time is negative", "0 means at once, or none");
+    refuse_options("a time is negative", "0 means at once, or none");
   }
-  if (options.app_deadline > kWatchdogMax) refuse("app_deadline is longer than 60 s", "choose less, or 0 for none");
+  if (options.app_deadline > kWatchdogMax) refuse_options("app_deadline is longer than 60 s", "choose less, or 0 for none");
   if (options.backup_after && *options.backup_after <= std::chrono::microseconds{0}) {
-    refuse("backup_after is not above zero", "choose some 1 ms, or nullopt for no backup thread");
-  }
-  if (options.kernel_buffers > options.buffers && options.buffers != 0) {
-    refuse("kernel_buffers are part of buffers, and more than these", "raise buffers");
+    refuse_options("backup_after is not above zero", "choose some 1 ms, or nullopt for no backup thread");
   }
 }
 
@@ -75,12 +84,27 @@ PortImpl::PortImpl(std::unique_ptr<Tunnel> tunnel, PortOptions options, const Ni
       tunnel_(std::move(tunnel)),
       name_(tunnel_->port()),
       netdev_(tunnel_->netdev()),
-      steering_(rules_of(options_)) {
+      steering_(steering_of(options_)) {
   enlist();
-  set_up(needs, open_nic);
+  prepare(From::kNothing, needs, open_nic);
+  begin(From::kNothing);
 }
 
-void PortImpl::set_up(const NicNeeds& needs, const OpenNic& open_nic) {
+PortImpl::PortImpl(Successor, std::unique_ptr<Tunnel> tunnel, PortOptions options, const NicNeeds& needs,
+                   const OpenNic& open_nic)
+    : options_(std::move(options)),
+      log_(options_.log),
+      tunnel_(std::move(tunnel)),
+      name_(tunnel_->port()),
+      netdev_(tunnel_->netdev()),
+      steering_(steering_of(options_)) {
+  enlist();
+  prepare(From::kAnother, needs, open_nic);
+}
+
+void PortImpl::go_on() { begin(From::kAnother); }
+
+void PortImpl::prepare(From from, const NicNeeds& needs, const OpenNic& open_nic) {
   const Tunnel::Areas& areas = tunnel_->areas();
   for (const std::span<std::byte> area : {areas.ctrl, areas.state, areas.pool}) {
     area_guards_.emplace_back(area, FaultGuard::Fill::kZeros);
@@ -102,19 +126,31 @@ void PortImpl::set_up(const NicNeeds& needs, const OpenNic& open_nic) {
                                             ctrl.kernel_bufs + ctrl.exchange_bufs, ctrl.buf_count),
                          .advice = fmt::format("let buffers exceed kernel_buffers by {} at least", kOwnBuffersLeast)});
   }
-  const StateArea state = StateArea::format(areas.state, section_sizes(needs, ctrl.buf_count));
-  pool_.emplace(Pool::create({.memory = areas.pool,
-                              .iova = Iova{ctrl.pool_iova},
-                              .nic_pages = ctrl.nic_pages,
-                              .buffer_count = ctrl.buf_count,
-                              .kernel_buffers = ctrl.kernel_bufs,
-                              .exchange_buffers = ctrl.exchange_bufs},
-                             state.section(StateSection::kPool)));
-
-  nic_ = open_nic(*pool_, state.section(StateSection::kNic));
+  const StateArea::Sizes sizes = section_sizes(needs, ctrl.buf_count);
+  area_.emplace(from == From::kNothing ? StateArea::format(areas.state, sizes) : StateArea::adopt(areas.state, sizes));
+  const Pool::Geometry geometry{.memory = areas.pool,
+                                .iova = Iova{ctrl.pool_iova},
+                                .nic_pages = ctrl.nic_pages,
+                                .buffer_count = ctrl.buf_count,
+                                .kernel_buffers = ctrl.kernel_bufs,
+                                .exchange_buffers = ctrl.exchange_bufs};
+  const std::span<std::byte> pool_state = area_->section(StateSection::kPool);
+  pool_.emplace(from == From::kNothing ? Pool::create(geometry, pool_state) : Pool::behind(geometry, pool_state));
+  nic_ = open_nic(*pool_, area_->section(StateSection::kNic));
   if (!nic_->registers().empty()) register_guard_.emplace(nic_->registers(), FaultGuard::Fill::kOnes);
-  ScopeExit stop([this] { nic_->nic().stop(); });
-  nic_->nic().start();
+}
+
+void PortImpl::begin(From from) {
+  // If this fails the kernel stops the NIC, as it does whenever the device is closed; so do we, if we started it.
+  ScopeExit stop([&] {
+    if (from == From::kNothing) nic_->nic().stop();
+  });
+  nic_->enable_interrupt();
+  if (from == From::kNothing) {
+    nic_->nic().start();
+  } else {
+    nic_->nic().adopt();
+  }
   control_.emplace(Control::Parts{
       .tunnel = *tunnel_, .ctrl = *ctrl_, .nic = nic_->nic(), .steering = steering_, .events = events_, .log = log_});
   control_->begin();
@@ -126,8 +162,9 @@ void PortImpl::set_up(const NicNeeds& needs, const OpenNic& open_nic) {
                                .control = *control_,
                                .events = events_,
                                .log = log_,
-                               .state = state.section(StateSection::kTunnel),
+                               .state = area_->section(StateSection::kTunnel),
                                .options = options_,
+                               .adopting = from == From::kAnother,
                                .queue = 0,
                                .on_lost = [this] { on_lost(); },
                                .on_wait_over =
@@ -138,7 +175,8 @@ void PortImpl::set_up(const NicNeeds& needs, const OpenNic& open_nic) {
   tunnel_->start();
   if (options_.backup_after) backup_ = std::make_unique<BackupThread>(*engine_, *options_.backup_after);
   stop.release();
-  log_.write(LogLevel::kInfo, "port-taken", fmt::format("{} ({}) is in tunnel mode", name_, netdev_));
+  log_.write(LogLevel::kInfo, from == From::kNothing ? "port-taken" : "port-adopted",
+             fmt::format("{} ({}) is in tunnel mode", name_, netdev_));
 }
 
 PortImpl::~PortImpl() {
@@ -155,8 +193,13 @@ void PortImpl::give_back() noexcept {
   engine_->signal();
   // Inside the gate from here on, and nobody else ever again.
   if (nic_) {
-    nic_->nic().stop();
-    engine_->reclaim_all();
+    if (load_shared(ctrl_->health().waiting) != 0) {
+      engine_->leave_behind();
+      nic_->leave();
+    } else {
+      nic_->nic().stop();
+      engine_->reclaim_all();
+    }
     tunnel_->give_back();
     let_nic_go();
     state_.store(PortState::kGivenBack, std::memory_order_release);

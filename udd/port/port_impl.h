@@ -38,10 +38,20 @@ class PortImpl final : private ForkGuard {
   [[nodiscard]] static std::uint32_t exchange_buffers(std::uint32_t buffers, std::uint32_t kernel_buffers) noexcept;
   /// Throws udd::Error (EINVAL) for options that make no sense.
   static void check(const PortOptions& options);
+  /// Likewise of a port that may have no EtherTypes.
+  static void check_times(const PortOptions& options);
 
   /// Sets the NIC up and starts the tunnel. Throws udd::Error, after which everything is as before the take.
   PortImpl(std::unique_ptr<Tunnel> tunnel, PortOptions options, const NicNeeds& needs, const OpenNic& open_nic);
+  /// Tag: behind a process that has the port.
+  struct Successor {};
+  /// Makes ready whatever can be, and changes nothing: the port is another process's until go_on().
+  PortImpl(Successor successor, std::unique_ptr<Tunnel> tunnel, PortOptions options, const NicNeeds& needs,
+           const OpenNic& open_nic);
   ~PortImpl() override;
+
+  /// The port is this process's now: goes on with NIC and tunnel where the last owner ended. Throws udd::Error.
+  void go_on();
 
   void give_back() noexcept;
   /// In a forked child: not this process's port.
@@ -59,8 +69,11 @@ class PortImpl final : private ForkGuard {
   [[nodiscard]] GapHistogram gaps() noexcept;
 
  private:
+  friend struct PortAccess;
   void in_child() noexcept override;
-  void set_up(const NicNeeds& needs, const OpenNic& open_nic);
+  enum class From : std::uint8_t { kNothing, kAnother };
+  void prepare(From from, const NicNeeds& needs, const OpenNic& open_nic);
+  void begin(From from);
   void on_lost() noexcept;
   void let_nic_go() noexcept;
 
@@ -72,6 +85,7 @@ class PortImpl final : private ForkGuard {
   const std::string netdev_;
   std::vector<FaultGuard> area_guards_;
   std::optional<CtrlArea> ctrl_;
+  std::optional<StateArea> area_;  ///< sections of the state area
   std::optional<Pool> pool_;
   Steering steering_;
   std::unique_ptr<NicHandle> nic_;  ///< null once let go

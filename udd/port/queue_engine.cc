@@ -57,11 +57,13 @@ QueueEngine::QueueEngine(const Parts& parts)
       commonest_(parts.steering.commonest()),
       state_(mapped_at<TunnelState>(parts.state, 0, 1)),
       tunnel_(parts.tunnel, parts.queue, parts.ctrl, parts.pool,
-              {mapped_behind<std::uint8_t>(state_, sizeof(TunnelState)), parts.pool.buffer_count()}),
+              {.krx_written = &state_->krx_written,
+               .with_kernel = {mapped_behind<std::uint8_t>(state_, sizeof(TunnelState)), parts.pool.buffer_count()}}),
       parts_(parts),
       interrupt_(duplicate(parts.nic.interrupt_fd())),
       event_(duplicate(parts.tunnel.event_fd())),
       spin_(to_ticks(parts.options.spin)) {
+  if (!parts.adopting) tunnel_.begin();
   now_ = looked_at_ = ticks_now();
   refresh();
 }

@@ -37,6 +37,7 @@ class QueueEngine {
     const Log& log;
     std::span<std::byte> state;  ///< section kTunnel
     const PortOptions& options;
+    bool adopting = false;  ///< goes on from `state`, where another process ended
     unsigned queue = 0;
     /// Called once, inside the gate, when the port turns out to be lost.
     std::function<void()> on_lost;
@@ -90,6 +91,8 @@ class QueueEngine {
   [[nodiscard]] GapHistogram gaps() const noexcept;
   /// After the NIC was stopped: every sent buffer back to whose it is.
   virtual void reclaim_all() noexcept = 0;
+  /// While the NIC goes on: leaves everything for the next process, which adopts it.
+  virtual void leave_behind() noexcept = 0;
   /// Applies what Control::look() or a join changed.
   void refresh() noexcept;
 

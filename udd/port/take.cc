@@ -20,6 +20,8 @@ namespace {
 
 // 16 MiB of buffers: half are for both rings of the NIC (512 each), KRX, and parked frames at the same time.
 constexpr std::uint32_t kBuffers = 4096;
+// An owner that yields does so at its next round: some milliseconds on a machine that is busy.
+constexpr std::chrono::milliseconds kYield{500};
 // Of them the kernel's, for what it sends.
 constexpr std::uint32_t kKernelShare = 4;
 
@@ -51,10 +53,7 @@ TakeRequest request_of(const PortOptions& options, const NicNeeds& needs) {
   return request;
 }
 
-}  // namespace
-
-std::unique_ptr<PortImpl> take_port(std::string_view name, PortOptions options) {
-  PortImpl::check(options);
+std::unique_ptr<PortImpl> take_free_port(std::string_view name, PortOptions options) {
   PortNode node = open_port(name);
   const std::string port = node.port();
   const NicFamilyEntry& family = nic_family(id_of(node), port);
@@ -65,6 +64,47 @@ std::unique_ptr<PortImpl> take_port(std::string_view name, PortOptions options) 
   return std::make_unique<PortImpl>(
       std::move(tunnel), std::move(options), needs,
       [&](Pool& pool, std::span<std::byte> state) { return family.open(std::move(files), port, pool, state); });
+}
+
+/// Of an owner that only keeps the port for others, such as ndd-keeper. @return null: it keeps it for itself.
+std::unique_ptr<PortImpl> ask_for_port(std::string_view name, const PortOptions& options) noexcept {
+  try {
+    Waiting waiting = stand_by(name, options, {.now = true});
+    if (waiting.tunnel->wait(kYield) != Succession::kOurs) return nullptr;
+    waiting.port->go_on();
+    return std::move(waiting.port);
+  } catch (const std::exception&) {
+    return nullptr;  // what is told is why the port could not be taken
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<PortImpl> take_port(std::string_view name, PortOptions options) {
+  PortImpl::check(options);
+  try {
+    return take_free_port(name, options);
+  } catch (const Error& taken) {
+    if (taken.error_number() != EBUSY) throw;
+    if (std::unique_ptr<PortImpl> port = ask_for_port(name, options)) return port;
+    throw;
+  }
+}
+
+Waiting stand_by(std::string_view name, PortOptions options, Behind behind) {
+  PortImpl::check_times(options);
+  PortNode node = open_port(name);
+  const std::string port = node.port();
+  const NicFamilyEntry& family = nic_family(id_of(node), port);
+  const NicNeeds needs = family.needs();
+
+  auto tunnel = std::make_unique<DeviceTunnel>(std::move(node), request_of(options, needs), behind);
+  DeviceTunnel& kernel = *tunnel;
+  VfioFiles files{.group = tunnel->take_group(), .container = tunnel->take_container(), .in_use = true};
+  auto impl = std::make_unique<PortImpl>(
+      PortImpl::Successor{}, std::move(tunnel), std::move(options), needs,
+      [&](Pool& pool, std::span<std::byte> state) { return family.open(std::move(files), port, pool, state); });
+  return {.tunnel = &kernel, .port = std::move(impl)};
 }
 
 }  // namespace udd

@@ -34,6 +34,8 @@ struct TunnelState {
   std::uint32_t parked_tail;  ///< next to fill
   std::uint32_t held_count;
   std::uint32_t partial_count;
+  std::uint32_t krx_written;  ///< KRX index behind the last whole frame written, whether handed over yet or not
+  std::uint32_t left_behind;  ///< 1: the owner has left all of this in order, for the next one to go on from
   std::array<Piece, TunnelQueue::kMaxPieces> partial;
   std::array<Piece, kHeldMax> held;
   std::array<ParkedPiece, kParkedMax> parked;

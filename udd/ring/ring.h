@@ -86,6 +86,8 @@ class Producer {
   }
   /// Writes the `i`-th reserved entry.
   void write(std::uint32_t i, const Entry& entry) noexcept { entries_.store(head_ + i, entry); }
+  /// The `i`-th reserved entry as it was written, perhaps by another process.
+  [[nodiscard]] Entry written(std::uint32_t i) const noexcept { return entries_.load(head_ + i); }
   /// Hands the first `count` reserved entries to the consumer.
   void submit(std::uint32_t count) noexcept {
     head_ += count;
@@ -96,6 +98,8 @@ class Producer {
     std::atomic_ref(*own_).store(head_, std::memory_order_seq_cst);  // (C)
     return (std::atomic_ref(*flags_).load(std::memory_order_seq_cst) & kRingNeedWakeup) != 0;
   }
+  /// Index behind the last entry that the consumer was handed.
+  [[nodiscard]] std::uint32_t index() const noexcept { return head_; }
   /// The consumer's index was impossible; the ring takes nothing any more.
   [[nodiscard]] bool broken() const noexcept { return broken_; }
   [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
@@ -157,6 +161,8 @@ class Consumer {
     return std::atomic_ref(*peer_).load(std::memory_order_seq_cst) == tail_;
   }
   void disarm() noexcept { std::atomic_ref(*flags_).store(0, std::memory_order_relaxed); }
+  /// Index of the next entry to read.
+  [[nodiscard]] std::uint32_t index() const noexcept { return tail_; }
   /// The producer's index was impossible; nothing is read any more.
   [[nodiscard]] bool broken() const noexcept { return broken_; }
   [[nodiscard]] std::uint32_t size() const noexcept { return size_; }

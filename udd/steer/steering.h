@@ -38,8 +38,12 @@ class Steering {
   };
   static constexpr std::size_t kMaxRules = 16;
 
+  /// No rule: every frame is the kernel's.
+  Steering() noexcept = default;
   /// Throws udd::Error (EINVAL): no rule, too many, or an EtherType that is a length or a VLAN tag.
   explicit Steering(std::span<const SteeringRule> rules);
+
+  [[nodiscard]] bool empty() const noexcept { return type_count_ == 0; }
 
   void set_mac(const MacAddress& mac) noexcept;
   /// @return false if the group was joined (left) already. Throws udd::Error (EINVAL) if it is no group address.
@@ -77,6 +81,7 @@ class Steering {
   static constexpr std::size_t kHeaderLength = 14;
 
  private:
+  static constexpr std::uint16_t kNoType = 0xffff;  ///< reserved (IANA, IEEE 802 numbers): nobody's
   static constexpr std::size_t kTypeOffset = 12;
   static constexpr std::size_t kTagLength = 4;
   /// The first six octets of eight, which is also the broadcast address.
@@ -106,7 +111,7 @@ class Steering {
   [[nodiscard]] bool is_joined(std::uint64_t address) const noexcept;
 
   std::uint64_t mac_ = 0;                         ///< as it stands in a frame's first eight octets
-  std::array<std::uint16_t, kMaxRules> types_{};  ///< in wire order
+  std::array<std::uint16_t, kMaxRules> types_{kNoType};  ///< in wire order
   std::size_t type_count_ = 0;
   std::vector<MacAddress> groups_;
 };

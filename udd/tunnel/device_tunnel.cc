@@ -2,10 +2,12 @@
 // DeviceTunnel: the ioctls of linux/ndd.h, each with its error in words.
 #include "udd/tunnel/device_tunnel.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -24,6 +26,18 @@ using Clock = std::chrono::steady_clock;
 
 // A restore takes some 200 ms; ten looks in that time neither delay the take nor burden the machine.
 constexpr std::chrono::milliseconds kRetryEvery{20};
+
+constexpr std::int64_t kPollMost = 1'000'000'000;  // milliseconds that fit an int
+
+ndd_take empty_take() noexcept {
+  ndd_take take{};
+  take.argsz = sizeof(take);
+  take.api_major = NDD_API_MAJOR;
+  take.api_minor = NDD_API_MINOR;
+  take.group_fd = -1;
+  take.container_fd = -1;
+  return take;
+}
 
 bool is_alive(pid_t pid) { return pid > 0 && (::kill(pid, 0) == 0 || errno != ESRCH); }
 
@@ -64,20 +78,34 @@ DeviceTunnel::DeviceTunnel(PortNode node, const TakeRequest& request)
   // The areas are unmapped here, since no destructor runs for a constructor that throws; closing the node does the
   // rest.
   ScopeExit undo([this] { unmap(); });
+  map_areas();
+  set_event();
+  undo.release();
+}
+
+DeviceTunnel::DeviceTunnel(PortNode node, const TakeRequest& request, Behind behind)
+    : node_(std::move(node)), port_(node_.port()), netdev_(node_.netdev()), behind_(true) {
+  stand_by(request, behind);
+  ScopeExit undo([this] { unmap(); });
+  map_areas();
+  undo.release();
+}
+
+void DeviceTunnel::map_areas() {
   areas_.ctrl = map(NDD_MMAP_CTRL, taken_.ctrl_size, "the ctrl area");
   areas_.state = map(NDD_MMAP_STATE, taken_.state_size, "the state area");
   areas_.pool = map(NDD_MMAP_POOL, taken_.pool_size, "the pool");
   event_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!event_) {
-    const int error = errno;
-    throw Error(error, {.what = "make an eventfd", .device = port_, .why = "", .advice = ""});
-  }
+  if (event_) return;
+  const int error = errno;
+  throw Error(error, {.what = "make an eventfd", .device = port_, .why = "", .advice = ""});
+}
+
+void DeviceTunnel::set_event() {
   ndd_event event{.argsz = sizeof(event), .flags = 0, .queue = 0, .fd = event_.get()};
-  if (::ioctl(node_.fd.get(), NDD_SET_EVENT, &event) != 0) {
-    const int error = errno;
-    throw Error(error, {.what = "hand the kernel an eventfd", .device = node_.path, .why = "", .advice = ""});
-  }
-  undo.release();
+  if (::ioctl(node_.fd.get(), NDD_SET_EVENT, &event) == 0) return;
+  const int error = errno;
+  throw Error(error, {.what = "hand the kernel an eventfd", .device = node_.path, .why = "", .advice = ""});
 }
 
 DeviceTunnel::~DeviceTunnel() { unmap(); }
@@ -85,12 +113,9 @@ DeviceTunnel::~DeviceTunnel() { unmap(); }
 void DeviceTunnel::take(const TakeRequest& request) {
   const Clock::time_point deadline = Clock::now() + request.timeout;
   for (;;) {
-    ndd_take take{};
-    take.argsz = sizeof(take);
-    take.api_major = NDD_API_MAJOR;
-    take.api_minor = NDD_API_MINOR;
+    ndd_take take = empty_take();
     take.queues = 1;
-    take.features = request.features | (request.exchange_buffers != 0 ? NDD_F_EXCHANGE : 0);
+    take.features = request.features | NDD_F_STANDBY | (request.exchange_buffers != 0 ? NDD_F_EXCHANGE : 0);
     take.ring_size = request.ring_size;
     take.buf_count = request.buffers;
     take.kernel_bufs = request.kernel_buffers;
@@ -98,8 +123,6 @@ void DeviceTunnel::take(const TakeRequest& request) {
     take.nic_pages = request.nic_pages;
     take.state_pages = request.state_pages;
     take.watch = request.watch;
-    take.group_fd = -1;
-    take.container_fd = -1;
     if (::ioctl(node_.fd.get(), NDD_TAKE, &take) == 0) {
       group_ = UniqueFd(take.group_fd);
       container_ = UniqueFd(take.container_fd);
@@ -111,6 +134,35 @@ void DeviceTunnel::take(const TakeRequest& request) {
     if (!worth_waiting(error, info) || Clock::now() >= deadline) throw_untaken(error, take, info, node_.path);
     std::this_thread::sleep_for(kRetryEvery);
   }
+}
+
+void DeviceTunnel::stand_by(const TakeRequest& request, Behind behind) {
+  ndd_take take = empty_take();
+  take.flags = behind.now ? NDD_STANDBY_NOW : 0;
+  take.features = request.features | NDD_F_STANDBY | NDD_F_EXCHANGE;
+  if (::ioctl(node_.fd.get(), NDD_STANDBY, &take) != 0) {
+    const int error = errno;
+    throw Error(error, {.what = "wait behind the port's owner",
+                        .device = node_.path,
+                        .why = field_text(take.msg),
+                        .advice = error == ESRCH ? "take the port instead" : ""});
+  }
+  group_ = UniqueFd(take.group_fd);
+  container_ = UniqueFd(take.container_fd);
+  taken_ = take;
+  if (taken_.nic_pages == request.nic_pages) return;
+  throw Error(EPROTO, {.what = "wait behind the port's owner",
+                       .device = node_.path,
+                       .why = "it has other descriptor rings than this library makes",
+                       .advice = "use applications built with one version of the library"});
+}
+
+Succession DeviceTunnel::wait(std::chrono::milliseconds timeout) noexcept {
+  pollfd node{.fd = node_.fd.get(), .events = POLLIN, .revents = 0};
+  const int most = timeout.count() < 0 ? -1 : static_cast<int>(std::min<std::int64_t>(timeout.count(), kPollMost));
+  if (::poll(&node, 1, most) <= 0) return Succession::kWaiting;
+  if ((node.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) return Succession::kOver;
+  return Succession::kOurs;
 }
 
 std::span<std::byte> DeviceTunnel::map(std::uint64_t offset, std::uint64_t size, const char* what) {
@@ -138,6 +190,7 @@ void DeviceTunnel::unmap() noexcept {
 }
 
 void DeviceTunnel::start() {
+  if (behind_) return set_event();
   if (::ioctl(node_.fd.get(), NDD_START) == 0) return;
   const int error = errno;
   throw Error(error, {.what = "start to serve the tunnel",

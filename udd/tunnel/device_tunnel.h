@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tunnel to kagent proper: NDD_TAKE and what follows from it, until the character device is closed.
+// The tunnel to kagent proper: NDD_TAKE, or NDD_STANDBY behind another process, and what follows from it, until the
+// character device is closed.
 #pragma once
 
 #include <linux/ndd.h>
@@ -27,13 +28,31 @@ struct TakeRequest {
   std::chrono::milliseconds timeout{0};  ///< how long to wait for a port on its way back to direct mode
 };
 
+/// What has become of a wait.
+enum class Succession : std::uint8_t {
+  kWaiting,
+  kOurs,  ///< the port is this process's: start()
+  kOver,  ///< the hold has ended without us: let go of everything
+};
+
+/// Tag: behind the process that has the port. `now`: it is asked for it, and not only waited for.
+struct Behind {
+  bool now = false;
+};
+
 class DeviceTunnel final : public Tunnel {
  public:
   /// Takes the port and maps its areas. Throws udd::Error, after which nothing is taken: EBUSY says who has the port;
   /// otherwise the sentence is the kernel's.
   DeviceTunnel(PortNode node, const TakeRequest& request);
+  /// Waits for the port and maps its areas, which are the owner's as yet. Of `request` the features are what this
+  /// process understands. Throws udd::Error: ESRCH nobody has the port; otherwise the sentence is the kernel's.
+  DeviceTunnel(PortNode node, const TakeRequest& request, Behind behind);
   /// Unmaps, then closes the character device: whatever was still taken goes back.
   ~DeviceTunnel() override;
+
+  /// Looks for as long as `timeout` (negative: for good) whether the wait has ended.
+  [[nodiscard]] Succession wait(std::chrono::milliseconds timeout) noexcept;
 
   /// VFIO group and container that came with the take. To be closed before the tunnel goes.
   [[nodiscard]] UniqueFd take_group() noexcept { return std::move(group_); }
@@ -52,6 +71,9 @@ class DeviceTunnel final : public Tunnel {
 
  private:
   void take(const TakeRequest& request);
+  void stand_by(const TakeRequest& request, Behind behind);
+  void map_areas();
+  void set_event();
   [[nodiscard]] std::span<std::byte> map(std::uint64_t offset, std::uint64_t size, const char* what);
   void unmap() noexcept;
 
@@ -63,6 +85,7 @@ class DeviceTunnel final : public Tunnel {
   UniqueFd container_;
   ndd_take taken_{};
   Areas areas_;
+  bool behind_ = false;  ///< it came, or is to come, by NDD_STANDBY
   bool given_back_ = false;
 };
 

@@ -28,13 +28,14 @@ class Tunnel {
   [[nodiscard]] virtual const Areas& areas() const noexcept = 0;
   /// Non-blocking eventfd that the kernel signals for queue 0, and the library for its own threads.
   [[nodiscard]] virtual int event_fd() const noexcept = 0;
-  /// The NIC is set up, the rings are served from now on. Throws udd::Error.
+  /// The NIC is set up, or was adopted: the rings are served from now on. Throws udd::Error.
   virtual void start() = 0;
   /// Makes the kernel look at the queue's rings. One system call. Callable from any thread.
   virtual void kick(unsigned queue) noexcept = 0;
   /// Tells what the link is. Callable from any thread.
   virtual void set_link(const LinkState& link) noexcept = 0;
-  /// Says that the coming end is meant. The NIC must do no DMA any more. Idempotent.
+  /// Says that the coming end is meant. The NIC must do no DMA any more, unless it is left to a process that waits.
+  /// Idempotent.
   virtual void give_back() noexcept = 0;
   /// enum ndd_reason of the port's last change of mode, asked anew.
   [[nodiscard]] virtual std::uint32_t last_reason() noexcept = 0;

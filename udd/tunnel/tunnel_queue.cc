@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cerrno>
+#include <vector>
 
+#include "udd/base/error.h"
 #include "udd/tunnel/offload_check.h"
 
 namespace udd {
@@ -50,10 +54,15 @@ ndd_desc first_descriptor(const Piece& piece, const RxOffload& offload, std::uin
   return desc;
 }
 
+[[noreturn]] void throw_contradiction(const char* why) {
+  throw Error(EPROTO,
+              {.what = "go on from the tunnel's rings", .device = {}, .why = why, .advice = "take the port afresh"});
+}
+
 }  // namespace
 
 TunnelQueue::TunnelQueue(Tunnel& tunnel, unsigned queue, const CtrlArea& ctrl, Pool& pool,
-                         std::span<std::uint8_t> with_kernel)
+                         const Notes& notes)
     : ktx_(ctrl.rings(queue).ktx),
       krx_free_(ctrl.rings(queue).krx_free),
       krx_(ctrl.rings(queue).krx),
@@ -64,10 +73,59 @@ TunnelQueue::TunnelQueue(Tunnel& tunnel, unsigned queue, const CtrlArea& ctrl, P
       window_iova_(ctrl.header().window_iova),
       window_size_(ctrl.header().window_size),
       pool_(&pool),
-      with_kernel_(with_kernel),
+      notes_(notes),
       tunnel_(&tunnel),
-      queue_(queue) {
-  std::fill_n(with_kernel_.begin() + pool.first_exchange_buffer(), lent_, std::uint8_t{1});
+      queue_(queue) {}
+
+void TunnelQueue::begin() noexcept {
+  *notes_.krx_written = krx_.index();
+  std::fill_n(notes_.with_kernel.begin() + pool_->first_exchange_buffer(), lent_, std::uint8_t{1});
+}
+
+void TunnelQueue::adopt(std::span<const BufferIndex> with_nic) {
+  adopt_received();
+  adopt_sent(with_nic);
+  // It may have been about to.
+  ++counters_.kicks;
+  tunnel_->kick(queue_);
+}
+
+void TunnelQueue::adopt_received() {
+  const std::uint32_t written = *notes_.krx_written - krx_.index();
+  if (krx_.reserve(written) < written) throw_contradiction("KRX has no room for what was written to it");
+  for (std::uint32_t i = 0; i < written; ++i) {
+    const std::uint32_t buffer = index_of(krx_.written(i).addr);
+    if (buffer >= pool_->first_kernel_buffer()) throw_contradiction("KRX names a buffer of the kernel's");
+    notes_.with_kernel[buffer] = 1;
+  }
+  krx_.submit(written);
+  // Noted as ours or not, what came back is: an entry must not be met again after its buffer has gone round.
+  while (const std::uint32_t count = krx_free_.peek(kCollectBatch)) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const std::uint32_t buffer = index_of(krx_free_.read(i));
+      if (buffer < pool_->first_kernel_buffer()) notes_.with_kernel[buffer] = 0;
+    }
+    krx_free_.release(count);
+  }
+  const auto own = notes_.with_kernel.first(pool_->first_kernel_buffer());
+  lent_ = static_cast<std::uint32_t>(std::count_if(own.begin(), own.end(), [](std::uint8_t with) { return with != 0; }));
+}
+
+void TunnelQueue::adopt_sent(std::span<const BufferIndex> with_nic) {
+  std::vector<BufferIndex> sending(with_nic.begin(), with_nic.end());
+  std::sort(sending.begin(), sending.end());
+  // A piece is with the NIC or waits in KTX: what is in both has been sent.
+  while (ktx_.peek(1) != 0) {
+    TxPiece piece;
+    static_cast<void>(read_piece(ktx_.read(0), piece));
+    if (!std::binary_search(sending.begin(), sending.end(), piece.token)) break;
+    ktx_.release(1);
+  }
+  // Every piece taken out of KTX is with the NIC, or written to KTX_DONE, where nobody may have seen it yet.
+  in_flight_ = static_cast<std::uint32_t>(sending.size());
+  const std::uint32_t done = ktx_.index() - ktx_done_.index() - in_flight_;
+  if (ktx_done_.reserve(done) < done) throw_contradiction("more was taken out of KTX than the kernel can be told of");
+  ktx_done_.submit(done);
 }
 
 void TunnelQueue::receive(std::span<const Piece> frame, const RxOffload& offload) noexcept {
@@ -77,16 +135,16 @@ void TunnelQueue::receive(std::span<const Piece> frame, const RxOffload& offload
     ++counters_.dropped;
     return;
   }
-  std::uint8_t* const with_kernel = with_kernel_.data();
   std::uint32_t at = staged_krx_;
-  // Buffers are noted before the kernel can see them: a process that goes on from here never has one twice.
-  with_kernel[frame[0].buffer] = 1;
   krx_.write(at++, first_descriptor(frame[0], offload, features_));
-  for (const Piece& piece : frame.subspan(1)) {
-    with_kernel[piece.buffer] = 1;
-    krx_.write(at++, descriptor_of(piece));
-  }
+  for (const Piece& piece : frame.subspan(1)) krx_.write(at++, descriptor_of(piece));
   staged_krx_ = at;
+  // First that the frame is there, then whose its buffers are, and all before the kernel can see them: a process that
+  // goes on from here never has one twice, nor misses one.
+  std::atomic_ref(*notes_.krx_written).store(krx_.index() + at, std::memory_order_release);
+  std::atomic_signal_fence(std::memory_order_acq_rel);
+  std::uint8_t* const with_kernel = notes_.with_kernel.data();
+  for (const Piece& piece : frame) with_kernel[piece.buffer] = 1;
   lent_ += count;
   ++counters_.received;
 }
@@ -107,11 +165,11 @@ std::size_t TunnelQueue::collect() noexcept {
     std::size_t good = 0;
     for (std::uint32_t i = 0; i < count; ++i) {
       const std::uint32_t buffer = index_of(krx_free_.read(i));
-      if (buffer >= pool_->first_kernel_buffer() || with_kernel_[buffer] == 0) {
+      if (buffer >= pool_->first_kernel_buffer() || notes_.with_kernel[buffer] == 0) {
         ++counters_.invalid;
         continue;
       }
-      with_kernel_[buffer] = 0;
+      notes_.with_kernel[buffer] = 0;
       buffers[good++] = buffer;
     }
     // The index first: a process that dies in between loses buffers, and never has one twice.

@@ -8,6 +8,7 @@
 // address, and nobody here can read them.
 //
 // Who has which of the process's buffers is kept in the port's state area: one octet per buffer says "with the kernel".
+// Every step is noted in such an order that a process that waits can go on from here, wherever this one ends: adopt().
 #pragma once
 
 #include <linux/ndd.h>
@@ -39,8 +40,22 @@ class TunnelQueue {
     std::uint64_t kicks = 0;     ///< system calls made to wake the kernel
   };
 
-  /// @param with_kernel  one octet per buffer of the pool, in the state area; zeroes, the kernel's stock is noted here
-  TunnelQueue(Tunnel& tunnel, unsigned queue, const CtrlArea& ctrl, Pool& pool, std::span<std::uint8_t> with_kernel);
+  /// In the state area; zeroes at first.
+  struct Notes {
+    std::uint32_t* krx_written;           ///< see TunnelState
+    std::span<std::uint8_t> with_kernel;  ///< one octet per buffer of the pool
+  };
+
+  TunnelQueue(Tunnel& tunnel, unsigned queue, const CtrlArea& ctrl, Pool& pool, const Notes& notes);
+
+  /// Of a fresh hold: notes the kernel's stock.
+  void begin() noexcept;
+  /// Instead, in another process: goes on where the last owner ended. What it had written but not handed over yet is
+  /// handed over, what it had sent but not taken out of KTX is taken out. After that it is known which buffers are with
+  /// the kernel. Throws udd::Error (EPROTO) if indices and notes contradict each other.
+  /// @param with_nic  the kernel's buffers and tokens in the NIC's transmit ring
+  void adopt(std::span<const BufferIndex> with_nic);
+  [[nodiscard]] bool with_kernel(BufferIndex buffer) const noexcept { return notes_.with_kernel[buffer] != 0; }
 
   /// Is there anything from the kernel? Two loads.
   [[nodiscard]] bool idle() const noexcept { return ktx_.empty() && krx_free_.empty(); }
@@ -97,6 +112,8 @@ class TunnelQueue {
     return NDD_DONE_WINDOW | (window_iova_ + std::uint64_t{token ^ kWindowToken} * NDD_WINDOW_SLOT);
   }
   void skip(std::uint32_t entries) noexcept;
+  void adopt_received();
+  void adopt_sent(std::span<const BufferIndex> with_nic);
   void publish_staged() noexcept;
 
   Consumer<ndd_desc> ktx_;
@@ -112,7 +129,7 @@ class TunnelQueue {
   std::uint64_t window_iova_;
   std::uint64_t window_size_;
   Pool* pool_;
-  std::span<std::uint8_t> with_kernel_;
+  Notes notes_;
   Tunnel* tunnel_;
   unsigned queue_;
   Counters counters_;

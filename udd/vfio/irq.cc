@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -53,33 +54,38 @@ int set_irq(int device, IrqKind kind, std::uint32_t flags, std::uint32_t count, 
 }  // namespace
 
 VfioIrq::VfioIrq(const VfioDevice& device, const IrqKind* preferred, std::size_t count)
-    : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), device_fd_(device.fd()) {
+    : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), device_fd_(device.fd()), device_(device.name()) {
   if (!event_) {
     const int code = errno;
     throw Error(code, {.what = "make an eventfd", .device = device.name(), .why = {}, .advice = {}});
   }
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!device_has(device_fd_, preferred[i])) continue;
-    kind_ = preferred[i];
-    const int event = event_.get();
-    if (set_irq(device_fd_, kind_, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, 1, &event) != 0) {
-      const int code = errno;
-      throw Error(code, {.what = "enable its interrupt",
-                         .device = device.name(),
-                         .why = {},
-                         .advice = "see the kernel log; the machine may be out of interrupt vectors"});
-    }
-    return;
+  const IrqKind* const end = preferred + count;
+  const IrqKind* const found =
+      std::find_if(preferred, end, [this](IrqKind kind) { return device_has(device_fd_, kind); });
+  if (found == end) {
+    throw Error(EOPNOTSUPP, {.what = "enable its interrupt",
+                             .device = device_,
+                             .why = "VFIO offers none that the NIC's family can use",
+                             .advice = {}});
   }
-  throw Error(EOPNOTSUPP, {.what = "enable its interrupt",
-                           .device = device.name(),
-                           .why = "VFIO offers none that the NIC's family can use",
-                           .advice = {}});
+  kind_ = *found;
+}
+
+void VfioIrq::enable() {
+  const int event = event_.get();
+  if (set_irq(device_fd_, kind_, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, 1, &event) != 0) {
+    const int code = errno;
+    throw Error(code, {.what = "enable its interrupt",
+                       .device = device_,
+                       .why = {},
+                       .advice = "see the kernel log; the machine may be out of interrupt vectors"});
+  }
+  enabled_ = true;
 }
 
 VfioIrq::~VfioIrq() {
-  // A count of 0 disables the kind. Moved-from objects have no eventfd.
-  if (event_) set_irq(device_fd_, kind_, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER, 0, nullptr);
+  // A count of 0 disables the kind.
+  if (enabled_) set_irq(device_fd_, kind_, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER, 0, nullptr);
 }
 
 void VfioIrq::unmask() const noexcept {

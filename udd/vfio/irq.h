@@ -30,15 +30,19 @@ class InterruptLine {
 /// Vector 0 of one kind. The device must outlive it.
 class VfioIrq final : public InterruptLine {
  public:
-  /// Enables the first kind of `preferred` that the device has. Throws udd::Error (EOPNOTSUPP) if it has none.
+  /// The first kind of `preferred` that the device has; nothing is changed yet. Throws udd::Error (EOPNOTSUPP) if it
+  /// has none.
   template <std::size_t N>
   VfioIrq(const VfioDevice& device, const IrqKind (&preferred)[N]) : VfioIrq(device, preferred, N) {}
-  VfioIrq(VfioIrq&& other) noexcept = default;
-  VfioIrq& operator=(VfioIrq&& other) = delete;
   VfioIrq(const VfioIrq&) = delete;
   VfioIrq& operator=(const VfioIrq&) = delete;
-  /// Disables the interrupt.
+  /// Disables the interrupt if it was enabled here.
   ~VfioIrq() override;
+
+  /// From now on interrupts come here, and to nobody who had them before. Throws udd::Error.
+  void enable();
+  /// They go on after the destructor, for whoever enables them next.
+  void leave() noexcept { enabled_ = false; }
 
   [[nodiscard]] int fd() const noexcept override { return event_.get(); }
   [[nodiscard]] IrqKind kind() const noexcept { return kind_; }
@@ -49,8 +53,10 @@ class VfioIrq final : public InterruptLine {
   VfioIrq(const VfioDevice& device, const IrqKind* preferred, std::size_t count);
 
   UniqueFd event_;
-  int device_fd_ = -1;
+  int device_fd_;
+  std::string device_;
   IrqKind kind_ = IrqKind::kIntx;
+  bool enabled_ = false;
 };
 
 }  // namespace udd

@@ -152,6 +152,12 @@ class SimWire {
   SimWire& operator=(const SimWire&) = delete;
 
   [[nodiscard]] SimDevice& device(unsigned end) noexcept { return devices_[end]; }
+  /// A device is at work; asked by the thread that may be amid it.
+  [[nodiscard]] bool busy() const noexcept {
+    if (!mutex_.try_lock()) return true;
+    mutex_.unlock();
+    return false;
+  }
   /// Plugs or unplugs; both ends get a link event if it changes.
   void set_link(bool up) noexcept;
 
