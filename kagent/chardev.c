@@ -262,6 +262,9 @@ static long kagent_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		break;
 	}
 
+	session = kagent_session_of(kagent_file(file));
+	if (cmd == NDD_START && session && kagent_waits(kagent_file(file)))
+		return kagent_standby_start(kagent_file(file), session);
 	session = kagent_hold(file);
 	if (IS_ERR(session))
 		return PTR_ERR(session);

@@ -98,6 +98,7 @@ struct kagent_file {
 	/* of one that waits; standby.c */
 	bool waits;			/* lock; until the hold is its own */
 	bool now;			/* NDD_STANDBY_NOW */
+	bool ready;			/* lock; NDD_START */
 	struct list_head entry;		/* lock; session->standbys */
 	fl_owner_t files;		/* compared, never followed */
 	struct pid *pid;		/* thread group, referenced */
@@ -263,6 +264,8 @@ void kagent_take_finish(struct kagent_port *port,
 /* standby.c */
 int kagent_standby(struct kagent_file *file, struct ndd_take *take,
 		   void __user *arg, struct kagent_msg *msg);
+int kagent_standby_start(struct kagent_file *file,
+			 struct kagent_session *session);
 void kagent_standby_leave(struct kagent_file *file);
 u32 kagent_standby_waiting(struct kagent_port *port);
 bool kagent_standby_ready(struct kagent_port *port,

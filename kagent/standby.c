@@ -15,6 +15,16 @@
 
 #include "session.h"
 
+static u32 kagent_standbys(const struct list_head *head)
+{
+	struct list_head *entry;
+	u32 count = 0;
+
+	list_for_each(entry, head)
+		count++;
+	return count;
+}
+
 /* Under port->lock. The owner is told of changes by kagent_signal(). */
 static void kagent_standby_count(struct kagent_session *session)
 {
@@ -22,8 +32,8 @@ static void kagent_standby_count(struct kagent_session *session)
 	struct kagent_file *file;
 
 	list_for_each_entry(file, &session->standbys, entry) {
-		waiting++;
-		wanted += file->now;
+		waiting += file->ready;
+		wanted += file->ready && file->now;
 	}
 	session->waiting = waiting;
 	WRITE_ONCE(session->health->waiting, waiting);
@@ -69,10 +79,10 @@ kagent_standby_find(struct kagent_port *port, const struct ndd_take *take,
 			       port->name, pid_vnr(session->owner), unknown);
 		return ERR_PTR(-EOPNOTSUPP);
 	}
-	if (session->waiting >= KAGENT_STANDBYS_MAX) {
+	if (kagent_standbys(&session->standbys) >= KAGENT_STANDBYS_MAX) {
 		kagent_msg_set(msg,
 			       "%s: %u processes wait for the port, which is the most; end one of them first",
-			       port->name, session->waiting);
+			       port->name, KAGENT_STANDBYS_MAX);
 		return ERR_PTR(-EBUSY);
 	}
 	return session;
@@ -102,7 +112,6 @@ static int kagent_standby_join(struct kagent_file *file,
 	} else {
 		file->waits = true;
 		list_add_tail(&file->entry, &session->standbys);
-		kagent_standby_count(session);
 		kagent_session_get(session);
 		/* its contents before the pointer; pairs with kagent_hold() */
 		smp_store_release(&file->session, session);
@@ -112,10 +121,36 @@ static int kagent_standby_join(struct kagent_file *file,
 		put_pid(file->pid);
 		file->pid = NULL;
 		file->files = NULL;
-		return err;
 	}
-	kagent_signal(&session->rings[0]);
-	return 0;
+	return err;
+}
+
+/**
+ * kagent_standby_start() - NDD_START by one who waits: it has the device open
+ * @file: node, which waits
+ * @session: what it waits for
+ *
+ * Return: 0, -EALREADY, or -EIO if the hold is over
+ */
+int kagent_standby_start(struct kagent_file *file,
+			 struct kagent_session *session)
+{
+	struct kagent_port *port = file->port;
+	int err = 0;
+
+	spin_lock_bh(&port->lock);
+	if (list_empty(&file->entry)) {
+		err = -EIO;
+	} else if (file->ready) {
+		err = -EALREADY;
+	} else {
+		file->ready = true;
+		kagent_standby_count(session);
+	}
+	spin_unlock_bh(&port->lock);
+	if (!err)
+		kagent_signal(&session->rings[0]);
+	return err;
 }
 
 /* The descriptors are known to the process after all that can fail. */
@@ -230,22 +265,25 @@ u32 kagent_standby_waiting(struct kagent_port *port)
 	return waiting;
 }
 
-/* Under port->lock: of those that want the port now, else of all, the newest. NULL if
- * nobody can go on: once the device was closed there is nothing to go on with.
+/* Under port->lock: of those ready that want the port now, else of all that are, the
+ * newest. NULL if nobody can go on: once the device was closed there is nothing to go on with.
  */
 static struct kagent_file *kagent_successor(struct kagent_port *port,
 					    struct kagent_session *session)
 {
-	struct kagent_file *file;
+	struct kagent_file *file, *newest = NULL;
 
 	if (port->mode != NDD_MODE_TUNNEL || !port->device_open ||
-	    test_bit(KAGENT_SESSION_FINAL, &session->flags) ||
-	    list_empty(&session->standbys))
+	    test_bit(KAGENT_SESSION_FINAL, &session->flags))
 		return NULL;
-	list_for_each_entry_reverse(file, &session->standbys, entry)
+	list_for_each_entry_reverse(file, &session->standbys, entry) {
+		if (!file->ready)
+			continue;
 		if (file->now)
 			return file;
-	return list_last_entry(&session->standbys, struct kagent_file, entry);
+		newest = newest ?: file;
+	}
+	return newest;
 }
 
 /**

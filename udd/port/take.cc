@@ -10,6 +10,7 @@
 #include "udd/base/units.h"
 #include "udd/pci/bdf.h"
 #include "udd/pci/sysfs.h"
+#include "udd/port/log.h"
 #include "udd/port/nic_families.h"
 #include "udd/tunnel/ctrl.h"
 #include "udd/tunnel/device_tunnel.h"
@@ -73,8 +74,10 @@ std::unique_ptr<PortImpl> ask_for_port(std::string_view name, const PortOptions&
     if (waiting.tunnel->wait(kYield) != Succession::kOurs) return nullptr;
     waiting.port->go_on();
     return std::move(waiting.port);
-  } catch (const std::exception&) {
-    return nullptr;  // what is told is why the port could not be taken
+  } catch (const std::exception& error) {
+    // What is told is why the port could not be taken.
+    Log(options.log).write(LogLevel::kWarning, "port-not-passed-on", error.what());
+    return nullptr;
   }
 }
 
@@ -104,6 +107,7 @@ Waiting stand_by(std::string_view name, PortOptions options, Behind behind) {
   auto impl = std::make_unique<PortImpl>(
       PortImpl::Successor{}, std::move(tunnel), std::move(options), needs,
       [&](Pool& pool, std::span<std::byte> state) { return family.open(std::move(files), port, pool, state); });
+  kernel.ready();
   return {.tunnel = &kernel, .port = std::move(impl)};
 }
 

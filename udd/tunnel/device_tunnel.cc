@@ -157,6 +157,15 @@ void DeviceTunnel::stand_by(const TakeRequest& request, Behind behind) {
                        .advice = "use applications built with one version of the library"});
 }
 
+void DeviceTunnel::ready() {
+  if (::ioctl(node_.fd.get(), NDD_START) == 0) return;
+  const int error = errno;
+  throw Error(error, {.what = "wait behind the port's owner",
+                      .device = node_.path,
+                      .why = error == EIO ? "the hold has ended meanwhile" : "",
+                      .advice = ""});
+}
+
 Succession DeviceTunnel::wait(std::chrono::milliseconds timeout) noexcept {
   pollfd node{.fd = node_.fd.get(), .events = POLLIN, .revents = 0};
   const int most = timeout.count() < 0 ? -1 : static_cast<int>(std::min<std::int64_t>(timeout.count(), kPollMost));

@@ -51,6 +51,8 @@ class DeviceTunnel final : public Tunnel {
   /// Unmaps, then closes the character device: whatever was still taken goes back.
   ~DeviceTunnel() override;
 
+  /// Of one that waits: it can go on from now on, and has the device open. Throws udd::Error.
+  void ready();
   /// Looks for as long as `timeout` (negative: for good) whether the wait has ended.
   [[nodiscard]] Succession wait(std::chrono::milliseconds timeout) noexcept;
 

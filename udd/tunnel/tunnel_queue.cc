@@ -61,8 +61,7 @@ ndd_desc first_descriptor(const Piece& piece, const RxOffload& offload, std::uin
 
 }  // namespace
 
-TunnelQueue::TunnelQueue(Tunnel& tunnel, unsigned queue, const CtrlArea& ctrl, Pool& pool,
-                         const Notes& notes)
+TunnelQueue::TunnelQueue(Tunnel& tunnel, unsigned queue, const CtrlArea& ctrl, Pool& pool, const Notes& notes)
     : ktx_(ctrl.rings(queue).ktx),
       krx_free_(ctrl.rings(queue).krx_free),
       krx_(ctrl.rings(queue).krx),
@@ -108,7 +107,8 @@ void TunnelQueue::adopt_received() {
     krx_free_.release(count);
   }
   const auto own = notes_.with_kernel.first(pool_->first_kernel_buffer());
-  lent_ = static_cast<std::uint32_t>(std::count_if(own.begin(), own.end(), [](std::uint8_t with) { return with != 0; }));
+  lent_ =
+      static_cast<std::uint32_t>(std::count_if(own.begin(), own.end(), [](std::uint8_t with) { return with != 0; }));
 }
 
 void TunnelQueue::adopt_sent(std::span<const BufferIndex> with_nic) {

@@ -125,7 +125,10 @@ void run_wait(const std::string& port, const std::set<std::string>& words) {
     std::exit(1);
   }
   process.map_all();
-  if (!words.contains("unopened")) process.map_bar();
+  if (!words.contains("unopened")) {
+    process.map_bar();
+    process.start();
+  }
   say("waits");
   while (process.told(1000) == 0) {
   }
@@ -166,7 +169,6 @@ void expect_waits_only(const Process& waiter, const std::string& who) {
   ndd_event event{.argsz = sizeof(ndd_event), .flags = 0, .queue = 0, .fd = -1};
   ndd_link link{};
   link.argsz = sizeof(link);
-  expect_errno(ioctl(waiter.node, NDD_START), EBADF, "NDD_START by " + who);
   expect_errno(ioctl(waiter.node, NDD_GIVE_BACK), EBADF, "NDD_GIVE_BACK by " + who);
   expect_errno(ioctl(waiter.node, NDD_KICK, 0), EBADF, "NDD_KICK by " + who);
   expect_errno(ioctl(waiter.node, NDD_SET_EVENT, &event), EBADF, "NDD_SET_EVENT by " + who);
@@ -213,12 +215,15 @@ void run_checks(const std::string& port) {
            "one that waits is told what the hold is like");
   }
   Process& waiter = waiters.front();
+  expect_waits_only(waiter, "one that waits");
+  expect(owner.health()->waiting == 0 && owner.health()->wanted == 0, "nobody is ready yet");
+  for (const Process& each : waiters) check(ioctl(each.node, NDD_START), "NDD_START by one that waits");
+  expect_errno(ioctl(waiter.node, NDD_START), EALREADY, "NDD_START twice");
   expect(owner.health()->waiting == 4 && owner.health()->wanted == 1, "the owner sees who waits");
   expect_refused(port, EBUSY, "the most", "by a fifth", knows);
   expect_sentence(waiter, waiter.stand_by(), EBUSY, "open the node again", "NDD_STANDBY twice");
   ndd_take again = held::take_request();
   expect_errno(ioctl(waiter.node, NDD_TAKE, &again), EBUSY, "NDD_TAKE by one that waits");
-  expect_waits_only(waiter, "one that waits");
   expect(waiter.told() == 0, "nothing to tell it");
   waiter.map_all();
   waiter.map_bar();

@@ -306,7 +306,9 @@ struct ndd_link {
 #define NDD_IOC_MAGIC	0xBD
 #define NDD_GET_INFO	_IOWR(NDD_IOC_MAGIC, 0x40, struct ndd_info)
 #define NDD_TAKE	_IOWR(NDD_IOC_MAGIC, 0x41, struct ndd_take)
-/* The NIC is set up and the rings are served from now on: TAKING -> TUNNEL. */
+/* The NIC is set up and the rings are served from now on: TAKING -> TUNNEL. From one
+ * who waits: it has the device open, and can go on from now on.
+ */
 #define NDD_START	_IO(NDD_IOC_MAGIC, 0x42)
 /* Says that the coming end is meant (reason GIVEN_BACK); closing does the rest,
  * for which the watchdog's interval is 10 s at least.
@@ -317,8 +319,9 @@ struct ndd_link {
 #define NDD_SET_EVENT	_IOW(NDD_IOC_MAGIC, 0x45, struct ndd_event)
 /* From NDD_TAKE on; what is told before NDD_START counts from there on. */
 #define NDD_SET_LINK	_IOW(NDD_IOC_MAGIC, 0x46, struct ndd_link)
-/* Wait to go on with the port when its owner ends. poll(2) says what has become of
- * it: POLLIN, the port is this descriptor's, in mode TUNNEL and without NDD_START;
+/* Wait to go on with the port when its owner ends. Who waits opens the device, and
+ * says that it is ready by NDD_START: not before is it waited for. poll(2) says what has become of
+ * it: POLLIN, the port is this descriptor's, in mode TUNNEL already;
  * POLLHUP, the hold is over: let go of the device, which the wait has kept open.
  */
 #define NDD_STANDBY	_IOWR(NDD_IOC_MAGIC, 0x47, struct ndd_take)
@@ -412,7 +415,7 @@ struct ndd_ctrl {
  * @mode: (k) enum ndd_mode; anything but TAKING and TUNNEL: the port is lost
  * @reason: (k) enum ndd_reason
  * @warned: (k) counts the watchdog's warnings; it will act next
- * @waiting: (k) processes that wait to go on from here (NDD_STANDBY)
+ * @waiting: (k) processes that are ready to go on from here (NDD_STANDBY)
  * @wanted: (k) of these, those that want the port now
  * @reserved1: 0
  *
