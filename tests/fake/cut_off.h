@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ends a piece of work after so many instructions, wherever it is then, as SIGKILL ends a process: what it has stored is
-// stored, what it was about to do it never does. The processor's single step (trap flag) counts; one cut at a time.
+// Ends a piece of work after so many instructions, wherever it is then, as SIGKILL ends a process: what it has stored
+// is stored, what it was about to do it never does. The processor's single step (trap flag) counts; one cut at a time.
 #pragma once
 
 #include <signal.h>
@@ -41,14 +41,12 @@ class CutOff {
 
   // Past the red zone, which the compiler may have in use.
   static void set_trap_flag() {
-    asm volatile(
-        "lea -128(%%rsp), %%rsp\n\tpushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\tlea 128(%%rsp), %%rsp" ::
-            : "memory", "cc");
+    asm volatile("lea -128(%%rsp), %%rsp\n\tpushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\tlea 128(%%rsp), %%rsp" ::
+                     : "memory", "cc");
   }
   static void clear_trap_flag() {
-    asm volatile(
-        "lea -128(%%rsp), %%rsp\n\tpushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq\n\tlea 128(%%rsp), %%rsp" ::
-            : "memory", "cc");
+    asm volatile("lea -128(%%rsp), %%rsp\n\tpushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq\n\tlea 128(%%rsp), %%rsp" ::
+                     : "memory", "cc");
   }
 
   static void on_step(int, siginfo_t*, void* context) {

@@ -86,12 +86,12 @@ class SimPair {
       ports_[end].reset();
     }
     kernels_[end]->set_waiting(0);
-    auto impl = std::make_unique<PortImpl>(
-        PortImpl::Successor{}, kernels_[end]->tunnel(), options, SimNic::needs(kSlots),
-        [this, end](Pool& pool, std::span<std::byte> state) {
-          pools_[end] = &pool;
-          return std::make_unique<BareHandle<SimNic, SimQueue>>(wire_.device(end), pool, state, kSlots);
-        });
+    auto impl = std::make_unique<PortImpl>(PortImpl::Successor{}, kernels_[end]->tunnel(), options,
+                                           SimNic::needs(kSlots), [this, end](Pool& pool, std::span<std::byte> state) {
+                                             pools_[end] = &pool;
+                                             return std::make_unique<BareHandle<SimNic, SimQueue>>(wire_.device(end),
+                                                                                                   pool, state, kSlots);
+                                           });
     impl->go_on();
     ports_[end].emplace(PortAccess::make(std::move(impl)));
   }

@@ -11,6 +11,7 @@
 //     clone              the same, where the child was made behind the C library's back and has every descriptor
 //     stop | spin        stops, or computes for good without a backup thread
 //     serve              goes on serving
+//     follow             waits behind the owner of the port first ("waits"), and goes on serving where that ends
 //
 // Prints "took" once the port is its own, and what it does then. Exit status 4: it lost the port.
 #include <fcntl.h>
@@ -31,6 +32,7 @@
 #include <utility>
 
 #include "udd/port.h"
+#include "udd/standby.h"
 
 namespace {
 
@@ -97,13 +99,22 @@ void end(const std::string& how, std::optional<udd::Port>& port) {
   } else if (how == "spin") {
     for (volatile bool on = true; on;) {
     }
-  } else if (how == "serve") {
+  } else if (how == "serve" || how == "follow") {
     serve(*port, std::nullopt);
   }
 }
 
+std::optional<udd::Port> follow(const char* name, udd::PortOptions options) {
+  udd::Standby standby = udd::Standby::join(name, std::move(options));
+  say("waits");
+  return standby.wait();
+}
+
 udd::PortOptions options_of(std::span<char*> arguments) {
   udd::PortOptions options{.ethertypes = {0x88B5}};
+  options.log = [](const udd::LogRecord& record) {
+    if (record.level >= udd::LogLevel::kWarning) std::printf("log: %s\n", std::string(record.text).c_str());
+  };
   const auto number = [&](std::size_t at) { return std::strtoul(arguments[at], nullptr, 10); };
   if (arguments.size() > 3) options.buffers = static_cast<unsigned>(number(3));
   if (arguments.size() > 4) options.watchdog = std::chrono::milliseconds(number(4));
@@ -112,7 +123,8 @@ udd::PortOptions options_of(std::span<char*> arguments) {
 
 int run(const std::string& how, const char* name, udd::PortOptions options) {
   if (how == "spin") options.backup_after.reset();
-  std::optional<udd::Port> port = udd::Port::take(name, std::move(options));
+  std::optional<udd::Port> port =
+      how == "follow" ? follow(name, std::move(options)) : udd::Port::take(name, std::move(options));
   say("took");
   serve(*port, kServe);
   end(how, port);

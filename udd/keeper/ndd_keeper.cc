@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ndd-keeper: waits behind whatever application has a port, and services the kernel's traffic when that ends, so that an
-// application's crash costs milliseconds and no link flap. It gives the port away again to the next that wants it.
+// ndd-keeper: waits behind whatever application has a port, and services the kernel's traffic when that ends, so that
+// an application's crash costs milliseconds and no link flap. It gives the port away again to the next that wants it.
 #include <fmt/core.h>
 #include <linux/ndd.h>
 

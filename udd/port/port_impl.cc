@@ -72,7 +72,8 @@ void PortImpl::check_times(const PortOptions& options) {
       options.app_deadline.count() < 0 || options.take_timeout.count() < 0) {
     refuse_options("a time is negative", "0 means at once, or none");
   }
-  if (options.app_deadline > kWatchdogMax) refuse_options("app_deadline is longer than 60 s", "choose less, or 0 for none");
+  if (options.app_deadline > kWatchdogMax)
+    refuse_options("app_deadline is longer than 60 s", "choose less, or 0 for none");
   if (options.backup_after && *options.backup_after <= std::chrono::microseconds{0}) {
     refuse_options("backup_after is not above zero", "choose some 1 ms, or nullopt for no backup thread");
   }

@@ -110,7 +110,7 @@ class Steering {
   }
   [[nodiscard]] bool is_joined(std::uint64_t address) const noexcept;
 
-  std::uint64_t mac_ = 0;                         ///< as it stands in a frame's first eight octets
+  std::uint64_t mac_ = 0;                                ///< as it stands in a frame's first eight octets
   std::array<std::uint16_t, kMaxRules> types_{kNoType};  ///< in wire order
   std::size_t type_count_ = 0;
   std::vector<MacAddress> groups_;

@@ -203,7 +203,7 @@ void cut_off_anywhere(unsigned cuts, unsigned seed) {
     }
     traffic.offer(random);
     if (random() % 4 == 0) pair.kernel(1).sleep();
-    const unsigned step = random() % Traffic::kSteps;
+    const auto step = static_cast<unsigned>(random() % Traffic::kSteps);
     for (unsigned before = 0; before < step; ++before) traffic.work(pair.queue(1), before);
     const std::uint64_t at = 1 + random() % kStep;
     // A step that is shorter ends, and its owner between two steps.
@@ -218,9 +218,7 @@ void cut_off_anywhere(unsigned cuts, unsigned seed) {
 
 class CutOffAnywhere : public ::testing::TestWithParam<unsigned> {};
 
-TEST_P(CutOffAnywhere, NothingIsLostOrTwice) {
-  cut_off_anywhere(40, GetParam());
-}
+TEST_P(CutOffAnywhere, NothingIsLostOrTwice) { cut_off_anywhere(40, GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, CutOffAnywhere, ::testing::Range(0u, 4u));
 

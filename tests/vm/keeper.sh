@@ -1,0 +1,116 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# ndd-keeper waits behind applications of the library: whatever becomes of these, the NIC is never reset, the kernel's
+# traffic goes on, and the next application has the port at once.
+. /lab/vm.sh
+. /lab/train.sh
+
+KEEPER_OUT=/run/lab/keeper.out
+
+owner_is() { [ "$(cat $NDD/owner)" = "$1" ] || { echo "owner: $(cat $NDD/owner), not $1"; return 1; }; }
+waits() { [ "$(cat $NDD/waiting)" = 1 ]; }
+restores() { dmesg | grep -c 'tunnel -> restoring'; }
+said() { grep -c "$1" $KEEPER_OUT; }
+
+start_keeper() {
+	./ndd-keeper ndd0 >$KEEPER_OUT 2>&1 </dev/null &
+	keeper=$!
+	disown $keeper
+}
+
+# kept REASON: the port is the keeper's, and was nobody's in between
+kept() {
+	check wait_for 10 owner_is $keeper
+	check mode_is tunnel
+	check ended_is "$1"
+	check [ "$(restores)" = 0 ]
+	check wait_for 5 pings
+	train_gap "$1"
+}
+
+# app COMMAND...: an application takes the port, from the keeper or from the in-kernel driver, and the keeper waits
+app() {
+	took "$@"
+	check wait_for 10 owner_is $app
+	check wait_for 10 waits
+	check wait_for 5 pings
+}
+
+case_begin an_application_takes_and_the_keeper_waits
+create_ndd0
+check wait_for 5 nothing_live
+start_keeper
+start_train
+app ./ends serve
+check wait_for 5 grep -q 'waits behind the owner of ndd0' $KEEPER_OUT
+train_gap 'taken from the in-kernel driver'
+nap 1
+train_gap 'nothing happens'
+case_end
+
+case_begin killed
+kill -9 $app
+kept died
+case_end
+
+case_begin the_next_application_takes_over
+app ./ends serve
+train_gap 'given away'
+check [ "$(said 'goes to the process that wants it')" = 1 ]
+check [ "$(restores)" = 0 ]
+case_end
+
+case_begin gives_back
+kill $app
+wait_for 10 gone $app
+kept died
+took ./ends destroy # which has the port for a moment only
+kept given-back
+kill -9 $app
+case_end
+
+case_begin hangs
+for how in stop spin; do
+	app ./ends $how ndd0 0 300
+	check wait_for 20 owner_is $keeper
+	check wait_for 5 gone $app
+	step "$how: $(cat $NDD/ended)"
+	check [ "$(restores)" = 0 ]
+done
+case_end
+
+case_begin a_second_instance_wins
+train_gap 'two that hung'
+# one that waits is the newest; it goes on with its own traffic, too
+app ./ends serve
+first=$app
+./ends follow >/run/lab/second.out 2>&1 </dev/null &
+second=$!
+disown $second
+check wait_for 10 eval '[ "$(cat $NDD/waiting)" = 2 ]'
+kill -9 $first
+check wait_for 10 owner_is $second
+check wait_for 5 pings
+kill -9 $second
+kept died
+case_end
+
+case_begin the_keeper_ends
+app ./ends serve
+kill -9 $keeper
+check wait_for 5 eval '[ "$(cat $NDD/waiting)" = 0 ]'
+check owner_is $app
+kill -9 $app
+back
+check ended_is died
+check wait_for 5 nothing_live
+start_keeper
+app ./ends serve
+kill -9 $app
+check wait_for 10 owner_is $keeper
+kill -TERM $keeper
+back
+check ended_is given-back
+check wait_for 5 nothing_live
+end_train
+case_end
