@@ -188,9 +188,8 @@ void E1000::start() {
 
 void E1000::adopt() {
   require_present();
-  // Whoever began to stop it has emptied its rings' state, or was about to.
-  if (read_reg<Rctl>(io_).get<Rctl::En>() == 0 || read_reg<Tctl>(io_).get<Tctl::En>() == 0 ||
-      read_reg<Ctrl>(io_).get<Ctrl::GioMasterDisable>() != 0) {
+  // Whoever began to stop it, with the receiver first, has emptied its rings' state, or was about to.
+  if (read_reg<Rctl>(io_).get<Rctl::En>() == 0) {
     throw Error(EPROTO, {.what = "go on with the NIC",
                          .device = device_,
                          .why = "its last owner was stopping it",
