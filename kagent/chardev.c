@@ -32,7 +32,7 @@ static struct kagent_file *kagent_file(struct file *file)
 /* What this file has taken or waits for. */
 static struct kagent_session *kagent_session_of(struct kagent_file *kf)
 {
-	/* pairs with the release in kagent_hand_over() and kagent_standby() */
+	/* pairs with the release in kagent_hand_over() and kagent_standby_join() */
 	return smp_load_acquire(&kf->session);
 }
 
@@ -45,7 +45,7 @@ static bool kagent_owns(const struct kagent_file *kf,
 
 static bool kagent_waits(const struct kagent_file *kf)
 {
-	/* pairs with the release in kagent_standby_pass() */
+	/* pairs with the release in kagent_standby_own() */
 	return smp_load_acquire(&kf->waits);
 }
 

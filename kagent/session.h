@@ -166,7 +166,7 @@ struct kagent_session {
 
 	/* those who wait, under port->lock; standby.c */
 	struct list_head standbys;	/* of kagent_file, oldest first */
-	u32 waiting;			/* how many */
+	u32 waiting;			/* how many are ready */
 	struct file *group;		/* VFIO's, for them; until the restore */
 	struct pid *dismissed[KAGENT_STANDBYS_MAX]; /* waited when it ended */
 	u32 dismissed_count;

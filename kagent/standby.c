@@ -15,6 +15,7 @@
 
 #include "session.h"
 
+/* Under port->lock: how many wait, ready or not. */
 static u32 kagent_standbys(const struct list_head *head)
 {
 	struct list_head *entry;

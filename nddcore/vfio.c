@@ -439,6 +439,34 @@ static void nddcore_vfio_pause(struct nddcore_vfio *nv)
 	nv->paused = true;
 }
 
+/* The port's device with what guards it held, or NULL if it is not bound to nddcore.
+ * With nddcore_vfio_unlock().
+ */
+static struct nddcore_vfio *nddcore_vfio_lock(struct kagent_port *port)
+{
+	struct nddcore_port *np = nddcore_port_tryget(port);
+
+	if (!np)
+		return NULL;
+	mutex_lock(&np->vfio_lock);
+	if (!np->vfio) {
+		mutex_unlock(&np->vfio_lock);
+		nddcore_port_put(np);
+		return NULL;
+	}
+	mutex_lock(&np->vfio->core.vdev.dev_set->lock);
+	return np->vfio;
+}
+
+static void nddcore_vfio_unlock(struct nddcore_vfio *nv)
+{
+	struct nddcore_port *np = nv->np;
+
+	mutex_unlock(&nv->core.vdev.dev_set->lock);
+	mutex_unlock(&np->vfio_lock);
+	nddcore_port_put(np);
+}
+
 /**
  * nddcore_revoke - provider op: cut the holder off from the device
  * @port: kagent's port
@@ -447,44 +475,28 @@ static void nddcore_vfio_pause(struct nddcore_vfio *nv)
  */
 void nddcore_revoke(struct kagent_port *port)
 {
-	struct nddcore_port *np = nddcore_port_tryget(port);
-	struct nddcore_vfio *nv;
+	struct nddcore_vfio *nv = nddcore_vfio_lock(port);
 
-	if (!np)
+	if (!nv)
 		return;
-	mutex_lock(&np->vfio_lock);
-	nv = np->vfio;
-	if (nv) {
-		mutex_lock(&nv->core.vdev.dev_set->lock);
-		if (nv->open) {
-			WRITE_ONCE(nv->revoked, true);
-			nddcore_vfio_pause(nv);
-			nddcore_vfio_silence(nv);
-		}
-		mutex_unlock(&nv->core.vdev.dev_set->lock);
+	if (nv->open) {
+		WRITE_ONCE(nv->revoked, true);
+		nddcore_vfio_pause(nv);
+		nddcore_vfio_silence(nv);
 	}
-	mutex_unlock(&np->vfio_lock);
-	nddcore_port_put(np);
+	nddcore_vfio_unlock(nv);
 }
 
 /* Whoever has the device open, with a reference, or NULL. */
 static struct pid *nddcore_owner(struct kagent_port *port)
 {
-	struct nddcore_port *np = nddcore_port_tryget(port);
-	struct vfio_device_set *set;
-	struct pid *pid = NULL;
+	struct nddcore_vfio *nv = nddcore_vfio_lock(port);
+	struct pid *pid;
 
-	if (!np)
+	if (!nv)
 		return NULL;
-	mutex_lock(&np->vfio_lock);
-	if (np->vfio) {
-		set = np->vfio->core.vdev.dev_set;
-		mutex_lock(&set->lock);
-		pid = get_pid(np->vfio->owner);
-		mutex_unlock(&set->lock);
-	}
-	mutex_unlock(&np->vfio_lock);
-	nddcore_port_put(np);
+	pid = get_pid(nv->owner);
+	nddcore_vfio_unlock(nv);
 	return pid;
 }
 
@@ -525,21 +537,13 @@ pid_t nddcore_holder(struct kagent_port *port)
  */
 void nddcore_passed(struct kagent_port *port, struct pid *pid)
 {
-	struct nddcore_port *np = nddcore_port_tryget(port);
-	struct nddcore_vfio *nv;
+	struct nddcore_vfio *nv = nddcore_vfio_lock(port);
 
-	if (!np)
+	if (!nv)
 		return;
-	mutex_lock(&np->vfio_lock);
-	nv = np->vfio;
-	if (nv) {
-		mutex_lock(&nv->core.vdev.dev_set->lock);
-		if (nv->open) {
-			put_pid(nv->owner);
-			nv->owner = get_pid(pid);
-		}
-		mutex_unlock(&nv->core.vdev.dev_set->lock);
+	if (nv->open) {
+		put_pid(nv->owner);
+		nv->owner = get_pid(pid);
 	}
-	mutex_unlock(&np->vfio_lock);
-	nddcore_port_put(np);
+	nddcore_vfio_unlock(nv);
 }

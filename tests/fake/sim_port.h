@@ -63,11 +63,7 @@ class SimPair {
     ports_[end].reset();
     kernels_[end] = std::make_unique<KernelEnd>(kernel);
     wire_.device(end).map_window(kernels_[end]->window(), Iova{KernelEnd::kWindowIova});
-    ports_[end].emplace(PortAccess::make(std::make_unique<PortImpl>(
-        kernels_[end]->tunnel(), options, needs, [this, end](Pool& pool, std::span<std::byte> state) {
-          pools_[end] = &pool;
-          return std::make_unique<BareHandle<SimNic, SimQueue>>(wire_.device(end), pool, state, kSlots);
-        })));
+    ports_[end].emplace(PortAccess::make(open(end, options, PortImpl::From::kNothing)));
   }
 
   /// How the owner of a port ends, whose NIC goes on.
@@ -80,18 +76,12 @@ class SimPair {
     kernels_[end]->set_waiting(1);
     if (how == End::kLeft) {
       ports_[end]->give_back();
-      ports_[end].reset();
     } else {
       PortAccess::vanish(*ports_[end]);
-      ports_[end].reset();
     }
+    ports_[end].reset();
     kernels_[end]->set_waiting(0);
-    auto impl = std::make_unique<PortImpl>(PortImpl::Successor{}, kernels_[end]->tunnel(), options,
-                                           SimNic::needs(kSlots), [this, end](Pool& pool, std::span<std::byte> state) {
-                                             pools_[end] = &pool;
-                                             return std::make_unique<BareHandle<SimNic, SimQueue>>(wire_.device(end),
-                                                                                                   pool, state, kSlots);
-                                           });
+    auto impl = open(end, options, PortImpl::From::kAnother);
     impl->go_on();
     ports_[end].emplace(PortAccess::make(std::move(impl)));
   }
@@ -142,6 +132,16 @@ class SimPair {
   }
 
  private:
+  std::unique_ptr<PortImpl> open(unsigned end, const PortOptions& options, PortImpl::From from) {
+    return std::make_unique<PortImpl>(
+        kernels_[end]->tunnel(), options, SimNic::needs(kSlots),
+        [this, end](Pool& pool, std::span<std::byte> state) {
+          pools_[end] = &pool;
+          return std::make_unique<BareHandle<SimNic, SimQueue>>(wire_.device(end), pool, state, kSlots);
+        },
+        from);
+  }
+
   SimWire wire_;
   std::array<std::unique_ptr<KernelEnd>, 2> kernels_;
   std::array<Pool*, 2> pools_{};

@@ -7,9 +7,6 @@
 
 KEEPER_OUT=/run/lab/keeper.out
 
-owner_is() { [ "$(cat $NDD/owner)" = "$1" ] || { echo "owner: $(cat $NDD/owner), not $1"; return 1; }; }
-waits() { [ "$(cat $NDD/waiting)" = 1 ]; }
-restores() { dmesg | grep -c 'tunnel -> restoring'; }
 said() { grep -c "$1" $KEEPER_OUT; }
 
 start_keeper() {
@@ -32,7 +29,7 @@ kept() {
 app() {
 	took "$@"
 	check wait_for 10 owner_is $app
-	check wait_for 10 waits
+	check wait_for 10 waiting_is 1
 	check wait_for 5 pings
 }
 
@@ -87,7 +84,7 @@ first=$app
 ./ends follow >/run/lab/second.out 2>&1 </dev/null &
 second=$!
 disown $second
-check wait_for 10 eval '[ "$(cat $NDD/waiting)" = 2 ]'
+check wait_for 10 waiting_is 2
 kill -9 $first
 check wait_for 10 owner_is $second
 check wait_for 5 pings
@@ -98,7 +95,7 @@ case_end
 case_begin the_keeper_ends
 app ./ends serve
 kill -9 $keeper
-check wait_for 5 eval '[ "$(cat $NDD/waiting)" = 0 ]'
+check wait_for 5 waiting_is 0
 check owner_is $app
 kill -9 $app
 back

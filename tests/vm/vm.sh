@@ -24,6 +24,10 @@ start_app() {
 
 took() { start_app 'took' "$@"; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
+owner_is() { [ "$(cat $NDD/owner)" = "$1" ] || { echo "owner: $(cat $NDD/owner), not $1"; return 1; }; }
+waiting_is() { [ "$(cat $NDD/waiting)" = "$1" ]; }
+# restores: how many holds have ended so far, but for those that were passed on
+restores() { dmesg | grep -c 'tunnel -> restoring'; }
 ended_is() { [ "$(cat $NDD/ended)" = "$1" ] || { echo "ended: $(cat $NDD/ended), not $1"; return 1; }; }
 
 # phase NAME: CLOCK_MONOTONIC in us, 0 if it has not happened since the last take

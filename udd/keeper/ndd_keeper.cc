@@ -2,7 +2,6 @@
 // ndd-keeper: waits behind whatever application has a port, and services the kernel's traffic when that ends, so that
 // an application's crash costs milliseconds and no link flap. It gives the port away again to the next that wants it.
 #include <fmt/core.h>
-#include <linux/ndd.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
@@ -11,8 +10,10 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "udd/base/error.h"
 #include "udd/standby.h"

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "udd/base/error.h"
@@ -52,7 +54,7 @@ std::size_t adopt_buffers(Pool& pool, TunnelState& state, TunnelQueue& tunnel, s
   std::vector<BufferIndex> kernels;
   std::copy_if(sending.begin(), sending.end(), std::back_inserter(kernels),
                [=](BufferIndex token) { return token >= first_kernel_buffer && token != kNoBuffer; });
-  tunnel.adopt(kernels);
+  tunnel.adopt(std::move(kernels));
 
   if (state.left_behind == 0) {
     state.parked_head = state.parked_tail;

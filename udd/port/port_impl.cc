@@ -72,14 +72,16 @@ void PortImpl::check_times(const PortOptions& options) {
       options.app_deadline.count() < 0 || options.take_timeout.count() < 0) {
     refuse_options("a time is negative", "0 means at once, or none");
   }
-  if (options.app_deadline > kWatchdogMax)
+  if (options.app_deadline > kWatchdogMax) {
     refuse_options("app_deadline is longer than 60 s", "choose less, or 0 for none");
+  }
   if (options.backup_after && *options.backup_after <= std::chrono::microseconds{0}) {
     refuse_options("backup_after is not above zero", "choose some 1 ms, or nullopt for no backup thread");
   }
 }
 
-PortImpl::PortImpl(std::unique_ptr<Tunnel> tunnel, PortOptions options, const NicNeeds& needs, const OpenNic& open_nic)
+PortImpl::PortImpl(std::unique_ptr<Tunnel> tunnel, PortOptions options, const NicNeeds& needs, const OpenNic& open_nic,
+                   From from)
     : options_(std::move(options)),
       log_(options_.log),
       tunnel_(std::move(tunnel)),
@@ -87,20 +89,8 @@ PortImpl::PortImpl(std::unique_ptr<Tunnel> tunnel, PortOptions options, const Ni
       netdev_(tunnel_->netdev()),
       steering_(steering_of(options_)) {
   enlist();
-  prepare(From::kNothing, needs, open_nic);
-  begin(From::kNothing);
-}
-
-PortImpl::PortImpl(Successor, std::unique_ptr<Tunnel> tunnel, PortOptions options, const NicNeeds& needs,
-                   const OpenNic& open_nic)
-    : options_(std::move(options)),
-      log_(options_.log),
-      tunnel_(std::move(tunnel)),
-      name_(tunnel_->port()),
-      netdev_(tunnel_->netdev()),
-      steering_(steering_of(options_)) {
-  enlist();
-  prepare(From::kAnother, needs, open_nic);
+  prepare(from, needs, open_nic);
+  if (from == From::kNothing) begin(from);
 }
 
 void PortImpl::go_on() { begin(From::kAnother); }

@@ -41,13 +41,14 @@ class PortImpl final : private ForkGuard {
   /// Likewise of a port that may have no EtherTypes.
   static void check_times(const PortOptions& options);
 
-  /// Sets the NIC up and starts the tunnel. Throws udd::Error, after which everything is as before the take.
-  PortImpl(std::unique_ptr<Tunnel> tunnel, PortOptions options, const NicNeeds& needs, const OpenNic& open_nic);
-  /// Tag: behind a process that has the port.
-  struct Successor {};
-  /// Makes ready whatever can be, and changes nothing: the port is another process's until go_on().
-  PortImpl(Successor successor, std::unique_ptr<Tunnel> tunnel, PortOptions options, const NicNeeds& needs,
-           const OpenNic& open_nic);
+  /// What a port starts from.
+  enum class From : std::uint8_t {
+    kNothing,  ///< a take: the NIC is set up, the tunnel started
+    kAnother   ///< the process behind which this one waits: only made ready, and nothing changed, until go_on()
+  };
+  /// Throws udd::Error, after which everything is as before.
+  PortImpl(std::unique_ptr<Tunnel> tunnel, PortOptions options, const NicNeeds& needs, const OpenNic& open_nic,
+           From from = From::kNothing);
   ~PortImpl() override;
 
   /// The port is this process's now: goes on with NIC and tunnel where the last owner ended. Throws udd::Error.
@@ -71,7 +72,6 @@ class PortImpl final : private ForkGuard {
  private:
   friend struct PortAccess;
   void in_child() noexcept override;
-  enum class From : std::uint8_t { kNothing, kAnother };
   void prepare(From from, const NicNeeds& needs, const OpenNic& open_nic);
   void begin(From from);
   void on_lost() noexcept;

@@ -54,17 +54,23 @@ TakeRequest request_of(const PortOptions& options, const NicNeeds& needs) {
   return request;
 }
 
-std::unique_ptr<PortImpl> take_free_port(std::string_view name, PortOptions options) {
+/// Takes the port, or waits behind the process that has it.
+Waiting open(std::string_view name, PortOptions options, const std::optional<Behind>& behind) {
   PortNode node = open_port(name);
   const std::string port = node.port();
   const NicFamilyEntry& family = nic_family(id_of(node), port);
   const NicNeeds needs = family.needs();
 
-  auto tunnel = std::make_unique<DeviceTunnel>(std::move(node), request_of(options, needs));
-  VfioFiles files{.group = tunnel->take_group(), .container = tunnel->take_container()};
-  return std::make_unique<PortImpl>(
+  const TakeRequest request = request_of(options, needs);
+  auto tunnel = behind ? std::make_unique<DeviceTunnel>(std::move(node), request, *behind)
+                       : std::make_unique<DeviceTunnel>(std::move(node), request);
+  DeviceTunnel& kernel = *tunnel;
+  VfioFiles files{.group = tunnel->take_group(), .container = tunnel->take_container(), .in_use = behind.has_value()};
+  auto impl = std::make_unique<PortImpl>(
       std::move(tunnel), std::move(options), needs,
-      [&](Pool& pool, std::span<std::byte> state) { return family.open(std::move(files), port, pool, state); });
+      [&](Pool& pool, std::span<std::byte> state) { return family.open(std::move(files), port, pool, state); },
+      behind ? PortImpl::From::kAnother : PortImpl::From::kNothing);
+  return {.tunnel = &kernel, .port = std::move(impl)};
 }
 
 /// Of an owner that only keeps the port for others, such as ndd-keeper. @return null: it keeps it for itself.
@@ -86,7 +92,7 @@ std::unique_ptr<PortImpl> ask_for_port(std::string_view name, const PortOptions&
 std::unique_ptr<PortImpl> take_port(std::string_view name, PortOptions options) {
   PortImpl::check(options);
   try {
-    return take_free_port(name, options);
+    return open(name, options, std::nullopt).port;
   } catch (const Error& taken) {
     if (taken.error_number() != EBUSY) throw;
     if (std::unique_ptr<PortImpl> port = ask_for_port(name, options)) return port;
@@ -96,19 +102,9 @@ std::unique_ptr<PortImpl> take_port(std::string_view name, PortOptions options) 
 
 Waiting stand_by(std::string_view name, PortOptions options, Behind behind) {
   PortImpl::check_times(options);
-  PortNode node = open_port(name);
-  const std::string port = node.port();
-  const NicFamilyEntry& family = nic_family(id_of(node), port);
-  const NicNeeds needs = family.needs();
-
-  auto tunnel = std::make_unique<DeviceTunnel>(std::move(node), request_of(options, needs), behind);
-  DeviceTunnel& kernel = *tunnel;
-  VfioFiles files{.group = tunnel->take_group(), .container = tunnel->take_container(), .in_use = true};
-  auto impl = std::make_unique<PortImpl>(
-      PortImpl::Successor{}, std::move(tunnel), std::move(options), needs,
-      [&](Pool& pool, std::span<std::byte> state) { return family.open(std::move(files), port, pool, state); });
-  kernel.ready();
-  return {.tunnel = &kernel, .port = std::move(impl)};
+  Waiting waiting = open(name, std::move(options), behind);
+  waiting.tunnel->ready();
+  return waiting;
 }
 
 }  // namespace udd

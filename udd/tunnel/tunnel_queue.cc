@@ -6,7 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <vector>
+#include <utility>
 
 #include "udd/base/error.h"
 #include "udd/tunnel/offload_check.h"
@@ -81,9 +81,9 @@ void TunnelQueue::begin() noexcept {
   std::fill_n(notes_.with_kernel.begin() + pool_->first_exchange_buffer(), lent_, std::uint8_t{1});
 }
 
-void TunnelQueue::adopt(std::span<const BufferIndex> with_nic) {
+void TunnelQueue::adopt(std::vector<BufferIndex> with_nic) {
   adopt_received();
-  adopt_sent(with_nic);
+  adopt_sent(std::move(with_nic));
   // It may have been about to.
   ++counters_.kicks;
   tunnel_->kick(queue_);
@@ -107,22 +107,21 @@ void TunnelQueue::adopt_received() {
     krx_free_.release(count);
   }
   const auto own = notes_.with_kernel.first(pool_->first_kernel_buffer());
-  lent_ =
-      static_cast<std::uint32_t>(std::count_if(own.begin(), own.end(), [](std::uint8_t with) { return with != 0; }));
+  lent_ = static_cast<std::uint32_t>(own.size()) -
+          static_cast<std::uint32_t>(std::count(own.begin(), own.end(), std::uint8_t{0}));
 }
 
-void TunnelQueue::adopt_sent(std::span<const BufferIndex> with_nic) {
-  std::vector<BufferIndex> sending(with_nic.begin(), with_nic.end());
-  std::sort(sending.begin(), sending.end());
+void TunnelQueue::adopt_sent(std::vector<BufferIndex> with_nic) {
+  std::sort(with_nic.begin(), with_nic.end());
   // A piece is with the NIC or waits in KTX: what is in both has been sent.
   while (ktx_.peek(1) != 0) {
     TxPiece piece;
     static_cast<void>(read_piece(ktx_.read(0), piece));
-    if (!std::binary_search(sending.begin(), sending.end(), piece.token)) break;
+    if (!std::binary_search(with_nic.begin(), with_nic.end(), piece.token)) break;
     ktx_.release(1);
   }
   // Every piece taken out of KTX is with the NIC, or written to KTX_DONE, where nobody may have seen it yet.
-  in_flight_ = static_cast<std::uint32_t>(sending.size());
+  in_flight_ = static_cast<std::uint32_t>(with_nic.size());
   const std::uint32_t done = ktx_.index() - ktx_done_.index() - in_flight_;
   if (ktx_done_.reserve(done) < done) throw_contradiction("more was taken out of KTX than the kernel can be told of");
   ktx_done_.submit(done);

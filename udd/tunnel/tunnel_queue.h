@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "udd/mem/frame.h"
 #include "udd/mem/pool.h"
@@ -54,7 +55,7 @@ class TunnelQueue {
   /// handed over, what it had sent but not taken out of KTX is taken out. After that it is known which buffers are with
   /// the kernel. Throws udd::Error (EPROTO) if indices and notes contradict each other.
   /// @param with_nic  the kernel's buffers and tokens in the NIC's transmit ring
-  void adopt(std::span<const BufferIndex> with_nic);
+  void adopt(std::vector<BufferIndex> with_nic);
   [[nodiscard]] bool with_kernel(BufferIndex buffer) const noexcept { return notes_.with_kernel[buffer] != 0; }
 
   /// Is there anything from the kernel? Two loads.
@@ -113,7 +114,7 @@ class TunnelQueue {
   }
   void skip(std::uint32_t entries) noexcept;
   void adopt_received();
-  void adopt_sent(std::span<const BufferIndex> with_nic);
+  void adopt_sent(std::vector<BufferIndex> with_nic);
   void publish_staged() noexcept;
 
   Consumer<ndd_desc> ktx_;

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <random>
@@ -293,7 +294,10 @@ int run(const std::string& port, unsigned seconds, std::uint64_t seed) {
       static_cast<unsigned long long>(seed), holds, seconds, static_cast<unsigned long long>(figures.descriptors),
       static_cast<unsigned long long>(figures.returned), static_cast<unsigned long long>(figures.words),
       static_cast<unsigned long long>(figures.indices), static_cast<unsigned long long>(figures.calls), text.c_str());
-  held::expect(figures.descriptors + figures.returned > 100ull * seconds, "faults enough to show something");
+  // the lab's word for a kernel that checks itself, which is slow
+  const char* const debug = std::getenv("lab_debug");
+  const std::uint64_t least = debug != nullptr && *debug != '\0' ? 100 : 1000;
+  held::expect(figures.descriptors + figures.returned > least * seconds, "faults enough to show something");
   return held::failures == 0 ? 0 : 1;
 }
 

@@ -23,10 +23,7 @@ stand_by() {
 # said NAME WORD: it is there within some seconds
 said() { wait_for 10 grep -q "^$2" /run/lab/"$1".out; }
 
-owner_is() { [ "$(cat $NDD/owner)" = "$1" ] || { echo "owner: $(cat $NDD/owner), not $1"; return 1; }; }
-waiting_is() { [ "$(cat $NDD/waiting)" = "$1" ]; }
 no_fail() { ! grep -h '^FAIL\|^standby:' /run/lab/*.out; }
-restores() { dmesg | grep -c 'tunnel -> restoring'; }
 
 # goes_on NAME PID REASON: the port is that process's now, and the NIC has not been touched
 goes_on() {

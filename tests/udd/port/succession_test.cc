@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstdlib>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <random>

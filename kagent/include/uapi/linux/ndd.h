@@ -320,8 +320,8 @@ struct ndd_link {
 /* From NDD_TAKE on; what is told before NDD_START counts from there on. */
 #define NDD_SET_LINK	_IOW(NDD_IOC_MAGIC, 0x46, struct ndd_link)
 /* Wait to go on with the port when its owner ends. Who waits opens the device, and
- * says that it is ready by NDD_START: not before is it waited for. poll(2) says what has become of
- * it: POLLIN, the port is this descriptor's, in mode TUNNEL already;
+ * says by NDD_START that it is ready: before that it is not chosen. poll(2) says what
+ * has become of it: POLLIN, the port is this descriptor's, in mode TUNNEL already;
  * POLLHUP, the hold is over: let go of the device, which the wait has kept open.
  */
 #define NDD_STANDBY	_IOWR(NDD_IOC_MAGIC, 0x47, struct ndd_take)
