@@ -34,6 +34,8 @@ sysctl -qw kernel.watchdog_thresh=1
 broken soft_lockup lockup
 sysctl -qw kernel.watchdog_thresh=10
 echo 3 >/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout
+# a grace period that has begun keeps the time it had: deleting a netdev waits for one
+ip link add gp type dummy && ip link del gp
 sysctl -qw kernel.soft_watchdog=0
 broken rcu_stall lockup
 sysctl -qw kernel.soft_watchdog=1
