@@ -13,6 +13,19 @@ driver() { basename "$(readlink $DEVICE/driver)"; }
 lower() { netdev_of 03; }
 pings() { ping -c 1 -W 1 10.0.0.2; }
 
+# all_answered COUNT PING_COMMAND...: its first COUNT are, in whatever time. Without a deadline ping waits no longer for the
+# last answer than twice the longest before; with one it goes on asking meanwhile.
+all_answered() {
+	local count=$1
+	shift
+	"$@" -n -c "$count" -w 30 >/run/lab/pings.out
+	tail -n 3 /run/lab/pings.out
+	awk -v count="$count" 'match($0, /icmp_seq=[0-9]+/) { answered[substr($0, RSTART + 9, RLENGTH - 9)] }
+		/wrong data/ { print; bad = 1 }
+		END { for (i = 1; i <= count; i++) if (!(i in answered)) { print "ping " i " is not answered"; bad = 1 }; exit bad }' \
+		/run/lab/pings.out
+}
+
 # create_ndd0: direct mode, 10.0.0.1/24 on ndd0, the far side at 10.0.0.2; waits until it pings
 create_ndd0() {
 	setup_far

@@ -52,6 +52,8 @@ static void labbreak_gpf(void)
 
 static void labbreak_lockup(void)
 {
+	/* RCU complains of who holds up a grace period, so let there be one */
+	start_poll_synchronize_rcu();
 	preempt_disable();
 	spin(8);
 	preempt_enable();

@@ -23,7 +23,7 @@ set_mtu() {
 bulk() {
 	check iperf3 -c "$1" -t $SECONDS_EACH --bidir
 	check iperf3 -c "$1" -t $SECONDS_EACH -u -l "${2:-8000}" -b "${3:-8M}" --bidir
-	check whole_pings here "$1" "${4:-30000}"
+	check all_answered 5 ping -i 0.02 -s "${4:-30000}" "$1"
 }
 
 serve_far() {

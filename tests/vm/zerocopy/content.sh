@@ -157,7 +157,7 @@ check nft -f /run/lab/nat
 check shapes behind 10.0.0.2 5001 $OCTETS 2
 check shapes far 10.0.0.1 7000 $OCTETS 2
 # put together by conntrack, cut again
-check whole_pings behind 10.0.0.2 20000
+check all_answered 5 behind ping -i 0.02 -s 20000 10.0.0.2
 check [ "$(nft list table ip nat | grep -c 'counter packets [1-9]')" = 2 ]
 check nft delete table ip nat
 check no_damage

@@ -17,7 +17,9 @@ other_transfer() {
 
 # begin: what there is before
 begin() {
-	free_before=$(free_kb) live_before=$(live) drops_before=$(drops)
+	free_before=$(free_kb)
+	cat /proc/meminfo >/run/lab/meminfo
+	live_before=$(live) drops_before=$(drops)
 }
 
 # goes_on WHAT: the application exchanges messages and another connection its octets, as ever
@@ -36,6 +38,7 @@ goes_on() {
 # all_back WHAT: nothing stays away once it was let go
 all_back() {
 	check wait_for 15 eval '[ $(((free_before - $(free_kb)) / 4)) -lt $PAGES ]'
+	[ "$lab_result" != FAIL ] || diff /run/lab/meminfo /proc/meminfo
 	step "$1 let go: $(((free_before - $(free_kb)) / 4)) pages less are free"
 	check [ "$(live)" = "$live_before" ]
 	check wait_for 5 pings
@@ -68,6 +71,8 @@ stuck() {
 	[ $# = 2 ] || check wait_for 100 "${@:3}"
 	goes_on "$(($(queued 5004) / 1024)) KiB in sockets, $1"
 	stop stuck sender
+	# a sender whose process is gone keeps what it has not sent until its next probe, seconds away by now, finds nobody
+	check wait_for 130 eval '! far ss -Htan "dport = :5004" | grep -v TIME-WAIT'
 	all_back "$1"
 }
 

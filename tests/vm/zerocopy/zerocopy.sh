@@ -55,12 +55,6 @@ shapes() {
 	return $status
 }
 
-# whole_pings WHERE HOST OCTETS: all come back, as they were sent
-whole_pings() {
-	$1 ping -q -c 5 -i 0.02 -W 2 -s "$3" "$2" | tee /run/lab/ping.out
-	grep -q ' 0% packet loss' /run/lab/ping.out && ! grep -q 'wrong data' /run/lab/ping.out
-}
-
 # What both ends' kernels and the far NIC found wrong: checksums and headers of IP, TCP, UDP and ICMP.
 damage() {
 	{
