@@ -54,9 +54,20 @@ static const struct kagent_stat kagent_nic_stats[] = {
 	NIC_STAT(backup_services),
 };
 
+#define WATCH_STAT(field)						\
+	{ #field, offsetof(struct kagent_watch_counts, field) }
+
+/* watchdog_<name>: silence of an interval, hangs, what was done about them */
+static const struct kagent_stat kagent_watch_stats[] = {
+	WATCH_STAT(warnings),
+	WATCH_STAT(hangs),
+	WATCH_STAT(signals),
+	WATCH_STAT(ends),
+};
+
 #define KAGENT_STATS							\
 	(ARRAY_SIZE(kagent_queue_stats) + 2 * KAGENT_DROPS + 1 +	\
-	 ARRAY_SIZE(kagent_nic_stats))
+	 ARRAY_SIZE(kagent_nic_stats) + ARRAY_SIZE(kagent_watch_stats))
 
 static void kagent_get_drvinfo(struct net_device *dev,
 			       struct ethtool_drvinfo *info)
@@ -86,6 +97,9 @@ static void kagent_get_strings(struct net_device *dev, u32 set, u8 *data)
 	ethtool_sprintf(&data, "k%s", "rx_with_stack");
 	for (i = 0; i < ARRAY_SIZE(kagent_nic_stats); i++)
 		ethtool_sprintf(&data, "nic_%s", kagent_nic_stats[i].name);
+	for (i = 0; i < ARRAY_SIZE(kagent_watch_stats); i++)
+		ethtool_sprintf(&data, "watchdog_%s",
+				kagent_watch_stats[i].name);
 }
 
 /* Buffers that the stack has, as of the last look. */
@@ -120,6 +134,9 @@ static void kagent_get_stats(struct net_device *dev,
 
 		*data++ = value ? READ_ONCE(*value) : 0;
 	}
+	for (i = 0; i < ARRAY_SIZE(kagent_watch_stats); i++)
+		*data++ = READ_ONCE(*(u64 *)((void *)&port->watched +
+					     kagent_watch_stats[i].at));
 	if (session)
 		kagent_session_put(session);
 }

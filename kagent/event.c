@@ -166,7 +166,7 @@ static void kagent_port_tell(struct kagent_port *port, enum ndd_mode old,
 		kagent_session_tell(session, mode, reason);
 		kagent_session_put(session);
 	}
-	kagent_genl_announce(port, old, 0);
+	kagent_genl_announce(port, old, 0, NDD_REASON_NONE);
 	if (dev) {
 		kagent_port_uevent(dev, port, mode, reason);
 		dev_put(dev);

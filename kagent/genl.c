@@ -20,6 +20,7 @@ struct kagent_news {
 	enum ndd_mode old_mode;
 	pid_t pid;
 	u32 warned;
+	enum ndd_reason hang;
 };
 
 static int kagent_genl_fill(struct sk_buff *skb, struct kagent_port *port,
@@ -42,7 +43,9 @@ static int kagent_genl_fill(struct sk_buff *skb, struct kagent_port *port,
 	    nla_put_u32(skb, NDD_A_REASON, reason) ||
 	    nla_put_u32(skb, NDD_A_PID, news->pid) ||
 	    nla_put_u64_64bit(skb, NDD_A_TIME_NS, ktime_get_ns(), NDD_A_PAD) ||
-	    nla_put_u32(skb, NDD_A_WARNED, news->warned))
+	    nla_put_u32(skb, NDD_A_WARNED, news->warned) ||
+	    nla_put_u32(skb, NDD_A_HANG, news->hang) ||
+	    nla_put_u32(skb, NDD_A_ON_HANG, READ_ONCE(port->on_hang)))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -120,14 +123,16 @@ static struct genl_family kagent_genl_family = {
  * @port: port
  * @old_mode: before what happened; the same mode for a warning
  * @warned: warnings so far, if that is the news
+ * @hang: why the owner, which is spared, counts as hanging, if that is the news
  */
 void kagent_genl_announce(struct kagent_port *port, enum ndd_mode old_mode,
-			  u32 warned)
+			  u32 warned, enum ndd_reason hang)
 {
 	struct kagent_session *session = kagent_port_session_get(port);
 	struct kagent_news news = {
 		.old_mode = old_mode,
 		.warned = warned,
+		.hang = hang,
 	};
 	struct sk_buff *skb;
 

@@ -68,6 +68,7 @@ static int kagent_take_enter(struct kagent_port *port,
 	if (ready) {
 		/* what was asked of the hold before is nobody's business now */
 		clear_bit(KAGENT_ASK_WARN, &port->asked);
+		clear_bit(KAGENT_ASK_HANG, &port->asked);
 		clear_bit(KAGENT_ASK_KILL, &port->asked);
 		kagent_session_get(session);
 		port->session = session;
@@ -386,6 +387,27 @@ static void kagent_step_restoring(struct kagent_port *port,
 	}
 }
 
+/* The watchdog's news: it can't tell anybody itself, from its timer. */
+static void kagent_tell_watched(struct kagent_port *port,
+				struct kagent_session *session,
+				enum ndd_mode mode)
+{
+	enum ndd_reason hang = READ_ONCE(session->hang);
+
+	if (test_and_clear_bit(KAGENT_ASK_WARN, &port->asked))
+		kagent_genl_announce(port, mode, READ_ONCE(session->warned),
+				     NDD_REASON_NONE);
+	if (!test_and_clear_bit(KAGENT_ASK_HANG, &port->asked))
+		return;
+	pr_warn_ratelimited("kagent: %s: process %d hangs (%s); %s\n",
+			    port->name, pid_nr(session->owner),
+			    kagent_reason_name(hang),
+			    READ_ONCE(port->on_hang) == NDD_ON_HANG_SIGNAL ?
+			    "it gets SIGABRT, and is killed unless it goes on" :
+			    "it keeps the port, as the administrator wants it");
+	kagent_genl_announce(port, mode, 0, hang);
+}
+
 /* One look at the port. Return: look again at once. */
 static bool kagent_step(struct kagent_port *port)
 {
@@ -410,9 +432,7 @@ static bool kagent_step(struct kagent_port *port)
 		}
 		fallthrough;
 	case NDD_MODE_TUNNEL:
-		if (test_and_clear_bit(KAGENT_ASK_WARN, &port->asked))
-			kagent_genl_announce(port, mode,
-					     READ_ONCE(session->warned));
+		kagent_tell_watched(port, session, mode);
 		if (!end)
 			return false;
 		return kagent_step_ending(port, session, end);

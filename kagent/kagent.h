@@ -128,9 +128,18 @@ struct kagent_take_request {
 
 enum {
 	KAGENT_ASK_WARN,	/* the watchdog has a warning to announce */
+	KAGENT_ASK_HANG,	/* the watchdog has spared one that hangs */
 	KAGENT_ASK_RETRY,	/* try the restore now */
 	KAGENT_ASK_KILL,	/* end who has the device open */
 	KAGENT_ASK_GONE,	/* the device is gone */
+};
+
+/* What the watchdog has seen and done, of all holds of a port. */
+struct kagent_watch_counts {
+	u64 warnings;
+	u64 hangs;
+	u64 signals;
+	u64 ends;
 };
 
 struct kagent_port {
@@ -148,6 +157,9 @@ struct kagent_port {
 	struct device *node;			/* rtnl; of /dev/ndd/<name> */
 	void *priv;				/* the provider's */
 	u32 pool_max;				/* buffers a take may ask for */
+	u32 on_hang;				/* rtnl; enum ndd_on_hang; read without */
+	u32 hang_grace_ms;			/* rtnl; read without */
+	struct kagent_watch_counts watched;	/* the timer's; read without */
 
 	spinlock_t lock;			/* of the members that say so */
 	enum ndd_reason reason;			/* lock */
@@ -287,7 +299,7 @@ bool kagent_owner_traced(struct pid *owner);
 int kagent_genl_init(void);
 void kagent_genl_exit(void);
 void kagent_genl_announce(struct kagent_port *port, enum ndd_mode old_mode,
-			  u32 warned);
+			  u32 warned, enum ndd_reason hang);
 
 /* event.c, for whoever wants to know */
 pid_t kagent_port_owner(struct kagent_port *port);

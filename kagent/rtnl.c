@@ -18,11 +18,16 @@
 #define KAGENT_POOL_MAX		32768
 #define KAGENT_POOL_LIMIT	BIT(19)
 
+#define KAGENT_HANG_GRACE_MS	1000
+#define KAGENT_HANG_GRACE_LIMIT	60000
+
 static const struct nla_policy kagent_policy[IFLA_NDD_MAX + 1] = {
 	[IFLA_NDD_FORCE] = { .type = NLA_FLAG },
 	[IFLA_NDD_POOL_MAX] = NLA_POLICY_MIN(NLA_U32, 1),
 	[IFLA_NDD_PORT] = { .type = NLA_REJECT },
 	[IFLA_NDD_MODE] = { .type = NLA_REJECT },
+	[IFLA_NDD_ON_HANG] = NLA_POLICY_MAX(NLA_U32, NDD_ON_HANG_REPORT),
+	[IFLA_NDD_HANG_GRACE] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 static int kagent_validate(struct nlattr *tb[], struct nlattr *data[],
@@ -44,6 +49,12 @@ static int kagent_validate(struct nlattr *tb[], struct nlattr *data[],
 	    nla_get_u32(data[IFLA_NDD_POOL_MAX]) > KAGENT_POOL_LIMIT) {
 		NL_SET_ERR_MSG_ATTR(extack, data[IFLA_NDD_POOL_MAX],
 				    "more buffers than a pool can have");
+		return -ERANGE;
+	}
+	if (data && data[IFLA_NDD_HANG_GRACE] &&
+	    nla_get_u32(data[IFLA_NDD_HANG_GRACE]) > KAGENT_HANG_GRACE_LIMIT) {
+		NL_SET_ERR_MSG_ATTR(extack, data[IFLA_NDD_HANG_GRACE],
+				    "more than a minute for who hangs already");
 		return -ERANGE;
 	}
 	return 0;
@@ -85,8 +96,37 @@ static int kagent_create_port(struct net_device *dev, struct net_device *lower,
 	if (IS_ERR(port))
 		return PTR_ERR(port);
 	port->pool_max = KAGENT_POOL_MAX;
+	port->hang_grace_ms = KAGENT_HANG_GRACE_MS;
 	kagent_priv(dev)->port = port;
 	return kagent_queues_create(dev);
+}
+
+/* What can be said when the link is made, and later. */
+static void kagent_set(struct kagent_port *port, struct nlattr *data[])
+{
+	if (data[IFLA_NDD_POOL_MAX])
+		WRITE_ONCE(port->pool_max,
+			   nla_get_u32(data[IFLA_NDD_POOL_MAX]));
+	if (data[IFLA_NDD_ON_HANG])
+		WRITE_ONCE(port->on_hang, nla_get_u32(data[IFLA_NDD_ON_HANG]));
+	if (data[IFLA_NDD_HANG_GRACE])
+		WRITE_ONCE(port->hang_grace_ms,
+			   nla_get_u32(data[IFLA_NDD_HANG_GRACE]));
+}
+
+static int kagent_changelink(struct net_device *dev, struct nlattr *tb[],
+			     struct nlattr *data[],
+			     struct netlink_ext_ack *extack)
+{
+	if (!data)
+		return 0;
+	if (data[IFLA_NDD_FORCE]) {
+		NL_SET_ERR_MSG_ATTR(extack, data[IFLA_NDD_FORCE],
+				    "can be said only when the link is made");
+		return -EOPNOTSUPP;
+	}
+	kagent_set(kagent_priv(dev)->port, data);
+	return 0;
 }
 
 static void kagent_unlink(struct net_device *dev, struct list_head *head)
@@ -135,8 +175,8 @@ static int kagent_newlink(struct net *src_net, struct net_device *dev,
 	err = kagent_create_port(dev, lower, extack);
 	if (err)
 		goto err_destroy;
-	if (data && data[IFLA_NDD_POOL_MAX])
-		priv->port->pool_max = nla_get_u32(data[IFLA_NDD_POOL_MAX]);
+	if (data)
+		kagent_set(priv->port, data);
 	priv->force = data && nla_get_flag(data[IFLA_NDD_FORCE]);
 	if (!tb[IFLA_ADDRESS])
 		eth_hw_addr_inherit(dev, lower);
@@ -185,7 +225,9 @@ static size_t kagent_get_size(const struct net_device *dev)
 	return nla_total_size(0) +		/* IFLA_NDD_FORCE */
 	       nla_total_size(sizeof(u32)) +	/* IFLA_NDD_POOL_MAX */
 	       nla_total_size(NDD_NAME_LEN) +	/* IFLA_NDD_PORT */
-	       nla_total_size(sizeof(u32));	/* IFLA_NDD_MODE */
+	       nla_total_size(sizeof(u32)) +	/* IFLA_NDD_MODE */
+	       nla_total_size(sizeof(u32)) +	/* IFLA_NDD_ON_HANG */
+	       nla_total_size(sizeof(u32));	/* IFLA_NDD_HANG_GRACE */
 }
 
 static int kagent_fill_info(struct sk_buff *skb, const struct net_device *dev)
@@ -196,7 +238,9 @@ static int kagent_fill_info(struct sk_buff *skb, const struct net_device *dev)
 	if ((priv->force && nla_put_flag(skb, IFLA_NDD_FORCE)) ||
 	    nla_put_u32(skb, IFLA_NDD_POOL_MAX, port->pool_max) ||
 	    nla_put_string(skb, IFLA_NDD_PORT, port->name) ||
-	    nla_put_u32(skb, IFLA_NDD_MODE, kagent_port_mode(port)))
+	    nla_put_u32(skb, IFLA_NDD_MODE, kagent_port_mode(port)) ||
+	    nla_put_u32(skb, IFLA_NDD_ON_HANG, port->on_hang) ||
+	    nla_put_u32(skb, IFLA_NDD_HANG_GRACE, port->hang_grace_ms))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -209,6 +253,7 @@ struct rtnl_link_ops kagent_link_ops = {
 	.setup = kagent_netdev_setup,
 	.validate = kagent_validate,
 	.newlink = kagent_newlink,
+	.changelink = kagent_changelink,
 	.dellink = kagent_unlink,
 	.get_size = kagent_get_size,
 	.fill_info = kagent_fill_info,

@@ -198,7 +198,11 @@ struct kagent_session {
 		u32 progress;
 		ktime_t since;
 		bool warned;
+		bool hangs;
+		bool signalled;
+		ktime_t hangs_since;	/* or signalled */
 	} service, app;
+	enum ndd_reason hang;	/* of one that was spared; for the port's work */
 	u32 ktx_consumer;
 	enum ndd_reason silent;	/* why the service counts as silent */
 	u32 warned;

@@ -340,6 +340,9 @@ bool kagent_standby_pass(struct kagent_port *port,
 	u32 i;
 
 	kagent_watchdog_stop(session);
+	/* its news of the owner before */
+	clear_bit(KAGENT_ASK_WARN, &port->asked);
+	clear_bit(KAGENT_ASK_HANG, &port->asked);
 	spin_lock_bh(&port->lock);
 	file = kagent_successor(port, session);
 	if (!file) {

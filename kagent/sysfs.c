@@ -2,8 +2,8 @@
 /*
  * sysfs.c - what a person or a script wants to know about a port.
  *
- * /sys/class/net/ndd0/ndd/{mode,reason,ended,owner,waiting,driver,port,node,phases},
- * /sys/class/ndd/.../netdev for udev, and live object counts as read-only module
+ * /sys/class/net/ndd0/ndd/{mode,reason,ended,owner,waiting,on_hang,driver,port,node,
+ * phases}, /sys/class/ndd/.../netdev for udev, and live object counts as read-only module
  * parameters, which are 0 when nothing has leaked.
  */
 #include <linux/module.h>
@@ -58,6 +58,24 @@ static ssize_t waiting_show(struct device *d, struct device_attribute *attr,
 	return sysfs_emit(buf, "%u\n", kagent_standby_waiting(kagent_of(d)));
 }
 static DEVICE_ATTR_RO(waiting);
+
+/* enum ndd_on_hang, and what it is given */
+static ssize_t on_hang_show(struct device *d, struct device_attribute *attr,
+			    char *buf)
+{
+	const struct kagent_port *port = kagent_of(d);
+
+	switch (READ_ONCE(port->on_hang)) {
+	case NDD_ON_HANG_SIGNAL:
+		return sysfs_emit(buf, "signal %u\n",
+				  READ_ONCE(port->hang_grace_ms));
+	case NDD_ON_HANG_REPORT:
+		return sysfs_emit(buf, "report\n");
+	default:
+		return sysfs_emit(buf, "kill\n");
+	}
+}
+static DEVICE_ATTR_RO(on_hang);
 
 static ssize_t driver_show(struct device *d, struct device_attribute *attr,
 			   char *buf)
@@ -114,6 +132,7 @@ static struct attribute *kagent_attrs[] = {
 	&dev_attr_ended.attr,
 	&dev_attr_owner.attr,
 	&dev_attr_waiting.attr,
+	&dev_attr_on_hang.attr,
 	&dev_attr_driver.attr,
 	&dev_attr_port.attr,
 	&dev_attr_node.attr,

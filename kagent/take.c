@@ -43,7 +43,7 @@ static bool kagent_watch_ok(struct ndd_watch *watch)
 static int kagent_spec(struct kagent_port *port, const struct ndd_take *take,
 		       struct kagent_session_spec *spec, struct kagent_msg *msg)
 {
-	u32 pool_max = min_t(u32, port->pool_max,
+	u32 pool_max = min_t(u32, READ_ONCE(port->pool_max),
 			     PFN_DOWN(KAGENT_POOL_IOVA_END - KAGENT_POOL_IOVA) -
 			     KAGENT_PAGES_MAX);
 	struct net_device *dev = kagent_port_dev_hold(port);

@@ -4,6 +4,7 @@
  *
  * kagent_mode	a port changed its mode
  * kagent_warn	the watchdog warned an owner
+ * kagent_hang	it found one hanging, and spared it
  * kagent_wake	a process was woken for KTX
  */
 #undef TRACE_SYSTEM
@@ -47,6 +48,20 @@ TRACE_EVENT(kagent_warn,
 		__entry->silent_us = silent_us;
 	),
 	TP_printk("port=%s silent_us=%lld", __entry->port, __entry->silent_us)
+);
+
+TRACE_EVENT(kagent_hang,
+	TP_PROTO(const char *port, u32 reason),
+	TP_ARGS(port, reason),
+	TP_STRUCT__entry(
+		__array(char, port, NDD_NAME_LEN)
+		__field(u32, reason)
+	),
+	TP_fast_assign(
+		strscpy(__entry->port, port, NDD_NAME_LEN);
+		__entry->reason = reason;
+	),
+	TP_printk("port=%s reason=%u", __entry->port, __entry->reason)
 );
 
 TRACE_EVENT(kagent_wake,

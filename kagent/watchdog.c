@@ -9,6 +9,9 @@
  *	 progress     1           1 1/2        2   intervals
  *	----|----------|------------|----------|---->
  *		       [ warning    ][  end    ]
+ *
+ * The administrator may want another end than the owner's (enum ndd_on_hang): a
+ * signal and some more time, or nothing but to be told.
  */
 #include <linux/hrtimer.h>
 #include <linux/sched/signal.h>
@@ -80,6 +83,14 @@ static void kagent_alive(struct kagent_alive *alive, ktime_t now)
 {
 	alive->since = now;
 	alive->warned = false;
+	alive->hangs = false;
+	alive->signalled = false;
+}
+
+/* For the timer's counters: nobody else writes them. */
+static void kagent_count(u64 *counter)
+{
+	WRITE_ONCE(*counter, *counter + 1);
 }
 
 /* Return: the time is up. */
@@ -90,12 +101,60 @@ static bool kagent_silent(struct kagent_session *session,
 
 	if (silent_us >= limit_us && !alive->warned) {
 		alive->warned = true;
+		kagent_count(&session->port->watched.warnings);
 		WRITE_ONCE(session->health->warned, ++session->warned);
 		trace_kagent_warn(session->port->name, silent_us);
 		kagent_signal(&session->rings[0]);
 		kagent_port_ask(session->port, KAGENT_ASK_WARN);
 	}
 	return silent_us >= limit_us + limit_us / 2;
+}
+
+static void kagent_spare(struct kagent_session *session,
+			 enum ndd_reason reason)
+{
+	WRITE_ONCE(session->hang, reason);
+	trace_kagent_hang(session->port->name, reason);
+	kagent_port_ask(session->port, KAGENT_ASK_HANG);
+}
+
+/* The owner hangs. Return: the hold is over, as the administrator wants it. */
+static bool kagent_hang_ends(struct kagent_session *session,
+			     struct kagent_alive *alive, ktime_t now,
+			     enum ndd_reason reason)
+{
+	struct kagent_port *port = session->port;
+	bool news = !alive->hangs;
+
+	/* the owner itself has said what is to be done then */
+	if (reason == NDD_REASON_DEBUGGER)
+		return true;
+	if (news) {
+		alive->hangs = true;
+		kagent_count(&port->watched.hangs);
+	}
+	switch (READ_ONCE(port->on_hang)) {
+	case NDD_ON_HANG_REPORT:
+		break;
+	case NDD_ON_HANG_SIGNAL:
+		if (alive->signalled &&
+		    ktime_ms_delta(now, alive->hangs_since) >=
+		    READ_ONCE(port->hang_grace_ms))
+			return true;
+		if (alive->signalled)
+			break;
+		news = true;
+		alive->signalled = true;
+		alive->hangs_since = now;
+		kagent_count(&port->watched.signals);
+		kill_pid(session->owner, SIGABRT, 1);
+		break;
+	default:
+		return true;
+	}
+	if (news)
+		kagent_spare(session, reason);
+	return false;
 }
 
 /* Asleep is alive, unless what should have woken it is still there. */
@@ -177,9 +236,16 @@ static enum hrtimer_restart kagent_watchdog(struct hrtimer *timer)
 	enum ndd_reason reason;
 
 	reason = kagent_check_service(session, now);
-	if (!reason)
+	if (reason && !kagent_hang_ends(session, &session->service, now, reason))
+		reason = NDD_REASON_NONE;
+	if (!reason) {
 		reason = kagent_check_app(session, now);
+		if (reason &&
+		    !kagent_hang_ends(session, &session->app, now, reason))
+			reason = NDD_REASON_NONE;
+	}
 	if (reason) {
+		kagent_count(&session->port->watched.ends);
 		kagent_port_end(session->port, session, reason);
 		return HRTIMER_NORESTART;
 	}

@@ -20,7 +20,7 @@ from pathlib import Path
 
 # Host programs that every guest has; what is not installed here is left out of the guest as well.
 TOOLS = """bash ip tc bridge ethtool tcpdump iperf3 ping arping socat strace ss nft nstat sysctl kmod env date timeout sleep stat
-ps pgrep pkill dd nproc taskset setpriv prlimit unshare nsenter stdbuf mount umount lspci systemd-udevd udevadm getcap setcap""".split()
+ps pgrep pkill dd nproc taskset chrt setpriv prlimit unshare nsenter stdbuf mount umount lspci systemd-udevd udevadm getcap setcap""".split()
 
 # Modules that a guest can load (with all they depend on); modprobe finds them as on an installed system.
 MODULES = """e1000 e1000e igb igbvf ixgbe virtio_net virtio_pci vmxnet3 8139cp 8139too e100 tulip vfio vfio_iommu_type1 vfio_pci

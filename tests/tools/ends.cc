@@ -9,19 +9,26 @@
 //     exec               becomes another program, which sleeps
 //     fork               dies while a forked child lives on
 //     clone              the same, where the child was made behind the C library's back and has every descriptor
-//     stop | spin        stops, or computes for good without a backup thread
+//     stop               stops by SIGSTOP
+//     spin | deadlock | fault   without a backup thread: computes for good, waits for a lock that it has itself, or
+//                        touches a page that never comes
 //     serve              goes on serving
 //     follow             waits behind the owner of the port first ("waits"), and goes on serving where that ends
 //
 // Prints "took" once the port is its own, and what it does then. Exit status 4: it lost the port.
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -65,6 +72,28 @@ void serve(udd::Port& port, std::optional<std::chrono::milliseconds> time) {
   for (;;) pause();
 }
 
+void deadlock() {
+  pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  pthread_mutex_lock(&lock);
+  pthread_mutex_lock(&lock);
+}
+
+/// userfaultfd(2): whoever should fill the page has hung himself.
+void fault_for_ever() {
+  const auto fd = static_cast<int>(syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY));
+  const auto size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  void* const page = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  uffdio_api api{.api = UFFD_API, .features = 0, .ioctls = 0};
+  uffdio_register range{.range = {.start = reinterpret_cast<std::uintptr_t>(page), .len = size},
+                        .mode = UFFDIO_REGISTER_MODE_MISSING,
+                        .ioctls = 0};
+  if (fd < 0 || page == MAP_FAILED || ioctl(fd, UFFDIO_API, &api) < 0 || ioctl(fd, UFFDIO_REGISTER, &range) < 0) {
+    std::perror("ends: userfaultfd");
+    return;
+  }
+  *static_cast<volatile char*>(page) = 1;
+}
+
 /// With all descriptors and none of pthread_atfork()'s handlers.
 long fork_behind_libc() { return syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, 0); }
 
@@ -99,6 +128,10 @@ void end(const std::string& how, std::optional<udd::Port>& port) {
   } else if (how == "spin") {
     for (volatile bool on = true; on;) {
     }
+  } else if (how == "deadlock") {
+    deadlock();
+  } else if (how == "fault") {
+    fault_for_ever();
   } else if (how == "serve" || how == "follow") {
     serve(*port, std::nullopt);
   }
@@ -122,7 +155,7 @@ udd::PortOptions options_of(std::span<char*> arguments) {
 }
 
 int run(const std::string& how, const char* name, udd::PortOptions options) {
-  if (how == "spin") options.backup_after.reset();
+  if (how == "spin" || how == "deadlock" || how == "fault") options.backup_after.reset();
   std::optional<udd::Port> port =
       how == "follow" ? follow(name, std::move(options)) : udd::Port::take(name, std::move(options));
   say("took");

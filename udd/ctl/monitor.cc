@@ -30,7 +30,8 @@ Policy make_policy() {
   Policy policy{};
   policy[NDD_A_PORT].type = NLA_STRING;
   policy[NDD_A_PORT].maxlen = NDD_NAME_LEN;
-  for (const int u32 : {NDD_A_IFINDEX, NDD_A_MODE, NDD_A_OLD_MODE, NDD_A_REASON, NDD_A_PID, NDD_A_WARNED}) {
+  for (const int u32 :
+       {NDD_A_IFINDEX, NDD_A_MODE, NDD_A_OLD_MODE, NDD_A_REASON, NDD_A_PID, NDD_A_WARNED, NDD_A_HANG, NDD_A_ON_HANG}) {
     policy[static_cast<std::size_t>(u32)].type = NLA_U32;
   }
   policy[NDD_A_TIME_NS].type = NLA_U64;
@@ -55,6 +56,8 @@ std::optional<PortStatus> parse_port_status(nl_msg* message) {
   status.pid = u32(NDD_A_PID);
   status.time_ns = attributes[NDD_A_TIME_NS] != nullptr ? nla_get_u64(attributes[NDD_A_TIME_NS]) : 0;
   status.warned = u32(NDD_A_WARNED);
+  status.hang = u32(NDD_A_HANG);
+  status.on_hang = u32(NDD_A_ON_HANG);
   return status;
 }
 

@@ -25,6 +25,8 @@ struct PortStatus {
   std::uint32_t pid = 0;       ///< owner or holder
   std::uint64_t time_ns = 0;   ///< CLOCK_MONOTONIC of the event
   std::uint32_t warned = 0;    ///< watchdog warnings so far
+  std::uint32_t hang = 0;      ///< enum ndd_reason: why the owner, which was spared, counts as hanging; 0: not the news
+  std::uint32_t on_hang = 0;   ///< enum ndd_on_hang
 };
 
 /// The attributes of one message of the family; nullopt if it is not one, or is malformed.

@@ -36,6 +36,9 @@ constexpr std::array<std::string_view, 19> kReasons = {
 };
 static_assert(kReasons.size() == NDD_REASON_PASSED + 1);
 
+constexpr std::array<std::string_view, 3> kOnHang = {"kill", "signal", "report"};
+static_assert(kOnHang.size() == NDD_ON_HANG_REPORT + 1);
+
 }  // namespace
 
 std::string_view mode_name(std::uint32_t ndd_mode) noexcept {
@@ -44,6 +47,10 @@ std::string_view mode_name(std::uint32_t ndd_mode) noexcept {
 
 std::string_view reason_text(std::uint32_t ndd_reason) noexcept {
   return ndd_reason < kReasons.size() ? kReasons[ndd_reason] : "for a reason this program is too old to know";
+}
+
+std::string_view on_hang_name(std::uint32_t ndd_on_hang) noexcept {
+  return ndd_on_hang < kOnHang.size() ? kOnHang[ndd_on_hang] : "unknown";
 }
 
 }  // namespace udd

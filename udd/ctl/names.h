@@ -12,4 +12,7 @@ namespace udd {
 /// What changed the mode last, as half a sentence: "the process died".
 [[nodiscard]] std::string_view reason_text(std::uint32_t ndd_reason) noexcept;
 
+/// "kill", "signal", "report".
+[[nodiscard]] std::string_view on_hang_name(std::uint32_t ndd_on_hang) noexcept;
+
 }  // namespace udd

@@ -36,6 +36,8 @@ TEST(PortStatus, TakesEveryAttribute) {
   nla_put_u32(message.get(), NDD_A_PID, 1234);
   nla_put_u64(message.get(), NDD_A_TIME_NS, 0x1'0000'0001);
   nla_put_u32(message.get(), NDD_A_WARNED, 2);
+  nla_put_u32(message.get(), NDD_A_HANG, NDD_REASON_WATCHDOG);
+  nla_put_u32(message.get(), NDD_A_ON_HANG, NDD_ON_HANG_REPORT);
 
   const auto status = parse_port_status(message.get());
   ASSERT_TRUE(status);
@@ -47,6 +49,8 @@ TEST(PortStatus, TakesEveryAttribute) {
   EXPECT_EQ(status->pid, 1234u);
   EXPECT_EQ(status->time_ns, 0x1'0000'0001u);
   EXPECT_EQ(status->warned, 2u);
+  EXPECT_EQ(status->hang, NDD_REASON_WATCHDOG);
+  EXPECT_EQ(status->on_hang, NDD_ON_HANG_REPORT);
 }
 
 TEST(PortStatus, WithoutAnOldModeNothingChanged) {
@@ -81,6 +85,8 @@ TEST(Names, CoverEveryValueAndTellUnknownOnes) {
   EXPECT_EQ(mode_name(NDD_MODE_UNBOUND), "unbound");
   EXPECT_EQ(mode_name(NDD_MODE_UNBOUND + 1), "unknown");
   EXPECT_EQ(reason_text(NDD_REASON_ADMIN), "an administrator asked for the port");
+  EXPECT_EQ(on_hang_name(NDD_ON_HANG_REPORT), "report");
+  EXPECT_EQ(on_hang_name(NDD_ON_HANG_REPORT + 1), "unknown");
   EXPECT_NE(reason_text(NDD_REASON_PASSED + 1), reason_text(NDD_REASON_PASSED));
 }
 

@@ -61,7 +61,7 @@
  * optional is agreed on by feature bits.
  */
 #define NDD_API_MAJOR		1
-#define NDD_API_MINOR		3
+#define NDD_API_MINOR		4
 
 #define NDD_F_WINDOW		(1ULL << 0) /* KTX pieces may be in the window */
 #define NDD_F_OFFLOAD		(1ULL << 1) /* KRX frames may have offload facts */
@@ -569,10 +569,21 @@ enum {
 	IFLA_NDD_POOL_MAX,	/* u32: buffers a take may ask for */
 	IFLA_NDD_PORT,		/* string, read only: PCI address */
 	IFLA_NDD_MODE,		/* u32, read only: enum ndd_mode */
+	IFLA_NDD_ON_HANG,	/* u32: enum ndd_on_hang */
+	IFLA_NDD_HANG_GRACE,	/* u32: ms, 1 .. 60 000; default 1 000 */
 	__IFLA_NDD_MAX
 };
 
 #define IFLA_NDD_MAX	(__IFLA_NDD_MAX - 1)
+
+/* enum ndd_on_hang - what the watchdog does with an owner that hangs. Whoever may make
+ * the link decides, not the process.
+ */
+enum ndd_on_hang {
+	NDD_ON_HANG_KILL = 0,	/* it is killed, the hold is over */
+	NDD_ON_HANG_SIGNAL = 1,	/* SIGABRT; killed unless it goes on within the grace */
+	NDD_ON_HANG_REPORT = 2,	/* nothing: it is told, and the port stays with it */
+};
 
 #define NDD_GENL_NAME		"ndd"
 #define NDD_GENL_VERSION	1
@@ -581,7 +592,7 @@ enum {
 enum {
 	NDD_CMD_UNSPEC,
 	NDD_CMD_GET,		/* dump: one NDD_CMD_GET reply per port */
-	NDD_CMD_EVENT,		/* multicast: a mode changed, or the watchdog warned */
+	NDD_CMD_EVENT,		/* multicast: a mode changed, the watchdog warned or found a hang */
 	__NDD_CMD_MAX
 };
 
@@ -598,6 +609,8 @@ enum {
 	NDD_A_TIME_NS,		/* u64: CLOCK_MONOTONIC */
 	NDD_A_WARNED,		/* u32: watchdog warnings so far */
 	NDD_A_PAD,
+	NDD_A_HANG,		/* u32: enum ndd_reason, of an owner that hangs and is spared */
+	NDD_A_ON_HANG,		/* u32: enum ndd_on_hang */
 	__NDD_A_MAX
 };
 
