@@ -69,6 +69,7 @@ class SocketLink {
 
   void wait(std::chrono::milliseconds timeout) noexcept;
   [[nodiscard]] bool alive() const noexcept { return true; }
+  [[nodiscard]] bool wanted() const noexcept { return false; }
   [[nodiscard]] std::string why_dead() const { return {}; }
 
  private:

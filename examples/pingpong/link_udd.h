@@ -81,6 +81,13 @@ class UddLink {
   void wait(std::chrono::milliseconds timeout) noexcept { queue_.wait(timeout); }
   [[nodiscard]] bool alive() const noexcept { return port_.state() == udd::PortState::kTunnel; }
   [[nodiscard]] std::string why_dead() const { return port_.lost_reason(); }
+  /// Does another process wait for the port? Said once.
+  [[nodiscard]] bool wanted() noexcept {
+    while (const auto event = port_.next_event()) {
+      if (event->kind == udd::PortEvent::Kind::kWanted) return true;
+    }
+    return false;
+  }
 
  private:
   // `size` octets with the header: on the wire a runt is padded to 60.

@@ -74,6 +74,8 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
   app.require_subcommand(1);
   auto* server = app.add_subcommand("server", "send every message back");
   add_common(*server, options);
+  server->add_flag("--yield", options.yield,
+                   "end when another process wants the port, which goes on with it: an upgrade without a gap");
 
   auto* client = app.add_subcommand("client", "send, receive, measure");
   add_common(*client, options);

@@ -37,6 +37,7 @@ struct Options {
   std::chrono::microseconds loss_timeout{std::chrono::milliseconds{500}};
   bool blocking = false;
   bool latency = true;
+  bool yield = false;      ///< server: end when another process wants the port
   bool check_all = false;  ///< every octet, not just the counter
   std::chrono::microseconds progress{0};
   bool json = false;

@@ -83,7 +83,8 @@ class Distraction {
   std::chrono::microseconds compute_for_;
 };
 
-/// Sends every message back until a signal or the port's end; returns how many.
+/// Sends every message back until a signal, the port's end, or with --yield until another process wants the port;
+/// returns how many. What was received and not yet answered is the next one's to answer.
 template <typename Link>
 std::uint64_t run_server(Link& link, const Options& options) {
   Distraction distraction{options};
@@ -93,6 +94,7 @@ std::uint64_t run_server(Link& link, const Options& options) {
     echoed += got;
     if (got == 0 && options.blocking) link.wait(kWait);
     if (options.hang_after || options.compute_after) distraction.maybe();
+    if (options.yield && link.wanted()) break;
   }
   return echoed;
 }

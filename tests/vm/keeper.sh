@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # ndd-keeper waits behind applications of the library: whatever becomes of these, the NIC is never reset, the kernel's
-# traffic goes on, and the next application has the port at once.
+# traffic goes on, and the next application has the port at once, if it likes from the one before.
 . /lab/vm.sh
 . /lab/train.sh
 
@@ -89,6 +89,38 @@ kill -9 $first
 check wait_for 10 owner_is $second
 check wait_for 5 pings
 kill -9 $second
+kept died
+case_end
+
+# Each version takes the port from the one before, in the middle of messages that have to come back, all and in order, while
+# TCP runs beside them.
+case_begin an_application_is_upgraded 180
+app ./pingpong server --port ndd0 --yield --blocking
+far ./tcpstream serve 7000 >/run/lab/serve.out 2>&1 </dev/null &
+check wait_for 5 eval 'far ss -Hltn "sport = :7000" | grep -q .'
+./tcpstream send 10.0.0.2 7000 --rate 500000 --status /run/lab/octets >/run/lab/send.out 2>&1 </dev/null &
+sender=$!
+far ./pingpong client --raw eth1 --peer "$(cat /sys/class/net/ndd0/address)" --blocking --rate 500 --check-all \
+	--loss-timeout 100s >/run/lab/client.out 2>&1 </dev/null &
+client=$!
+nap 1
+for version in 2 3 4 5 6; do
+	old=$app
+	app ./pingpong server --port ndd0 --yield --blocking
+	check wait_for 5 gone "$old"
+	check ended_is given-back
+done
+nap 1
+pkill -TERM -f 'pingpong client'
+check wait_for 10 gone $client
+cat /run/lab/client.out
+step "5 upgrades: $(grep pairs /run/lab/client.out)"
+check grep -qE '^[1-9][0-9]* pairs in .*lost 0, out of order 0, damaged 0' /run/lab/client.out
+check [ "$(restores)" = 0 ]
+check kill $sender
+wait $sender || fail "TCP broke: $(cat /run/lab/send.out)"
+train_gap 'upgraded 5 times'
+kill -9 $app
 kept died
 case_end
 
