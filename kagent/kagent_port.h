@@ -165,7 +165,8 @@ enum kagent_phase {
 	KAGENT_PHASE_TAKE_OPENED,	/* device opened by the process */
 	KAGENT_PHASE_TAKE_STARTED,	/* tunnel mode */
 	KAGENT_PHASE_END_NOTICED,	/* the owner's end */
-	KAGENT_PHASE_END_QUIESCED,	/* DMA read back as off */
+	KAGENT_PHASE_END_PASSED,	/* to one that waited */
+	KAGENT_PHASE_END_QUIESCED,	/* or: DMA read back as off */
 	KAGENT_PHASE_END_PROBED,	/* in-kernel driver bound */
 	KAGENT_PHASE_END_UP,		/* lower open */
 	KAGENT_PHASE_END_LINK,		/* its carrier on */

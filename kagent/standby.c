@@ -359,6 +359,7 @@ bool kagent_standby_pass(struct kagent_port *port,
 	/* the file may be gone from here on; that is the hold's next end */
 	wake_up_poll(&session->wait, EPOLLIN | EPOLLRDNORM);
 	kagent_watchdog_start(session);
+	kagent_phase(port, KAGENT_PHASE_END_PASSED);
 	pr_info("kagent: %s: process %d has ended (%s), process %d goes on\n",
 		port->name, pid_nr(old), kagent_reason_name(reason),
 		pid_nr(session->owner));

@@ -15,6 +15,8 @@ show() { say "\$ $*"; "$@" 2>&1 | sed 's/^/|     /'; }
 
 pings() { ping -c 1 -W 1 10.0.0.2; }
 mode_is() { [ "$(cat $SYS/mode)" = "$1" ]; }
+# serves PID: it has the port, and nobody is on the way to or from it
+serves() { mode_is tunnel && [ "$(cat $SYS/owner)" = "$1" ]; }
 driver() { basename "$(readlink -f /sys/bus/pci/devices/$PORT/driver)"; }
 who() { say "mode $(cat $SYS/mode), owner $(cat $SYS/owner), driver of $PORT: $(driver)"; }
 octets() { cat $RUN/"$1" 2>/dev/null || echo 0; }
@@ -41,7 +43,7 @@ take_port() {
 	: >$RUN/app
 	./pingpong client --port ndd0 --peer "$FAR_MAC" --rate 2000 --blocking --progress 1s "$@" >$RUN/app 2>&1 </dev/null &
 	app=$!
-	check wait_for 15 mode_is tunnel
+	check wait_for 15 serves $app
 	who
 }
 
@@ -148,7 +150,42 @@ kill $app
 back_again $end
 case_end
 
-case_begin 6_nothing_lost
+# carries_on END: the keeper has the port after an end at uptime END, and the NIC was left as it was
+carries_on() {
+	local pinged
+	check wait_for 10 serves $keeper
+	check wait_for 5 pings
+	pinged=$(uptime_ms)
+	who
+	say "after the end: passed on $(awk -v end="$1" '$1 == "end_passed" { printf "%d", $2 / 1e6 - end }' $SYS/phases) ms, first ping $((pinged - $1)) ms"
+	tcp_moves
+}
+
+case_begin 6_keeper
+title "6. kill -9 with ndd-keeper behind the application: it goes on, without the in-kernel driver and without a reset"
+restores=$(dmesg | grep -c "tunnel -> restoring")
+./ndd-keeper ndd0 >$RUN/keeper 2>&1 </dev/null &
+keeper=$!
+take_port
+check wait_for 10 grep -q "waits behind" $RUN/keeper
+end=$(uptime_ms)
+kill -9 $app
+carries_on $end
+say "the next version of the application has it from the keeper, and is killed, too"
+take_port
+check wait_for 10 eval '[ "$(cat $SYS/waiting)" = 1 ]'
+end=$(uptime_ms)
+kill -9 $app
+carries_on $end
+check [ "$(dmesg | grep -c "tunnel -> restoring")" = "$restores" ]
+say "and without the keeper, as in chapter 4:"
+end=$(uptime_ms)
+kill -9 $keeper
+app=$keeper
+back_again $end
+case_end
+
+case_begin 7_nothing_lost
 title "The end: nothing was lost"
 kill $sender $receiver
 wait $sender || fail "the connection outward broke: $(cat $RUN/send.end)"
@@ -156,5 +193,5 @@ wait $receiver || fail "the connection inward broke: $(cat $RUN/receive.end)"
 say "$(cat $RUN/send.end)"
 say "$(cat $RUN/receive.end)"
 kill $server
-[ $lab_result = PASS ] && say "One port, two drivers, five ends, no connection lost."
+[ $lab_result = PASS ] && say "One port, two drivers, seven ends, no connection lost."
 case_end
