@@ -177,30 +177,6 @@ static long kagent_get_info(struct kagent_port *port, void __user *arg)
 	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
-static long kagent_kick(struct kagent_session *session, unsigned long index)
-{
-	struct kagent_port *port = session->port;
-	struct kagent_netdev *priv;
-	struct net_device *dev;
-
-	if (index >= session->queues)
-		return -EINVAL;
-	/* the netdev goes only after a grace period; NAPI that is disabled, or
-	 * another hold's, does no harm
-	 */
-	rcu_read_lock();
-	dev = rcu_dereference(port->dev);
-	priv = dev ? kagent_priv(dev) : NULL;
-	if (priv && index < dev->real_num_tx_queues &&
-	    READ_ONCE(port->mode) == NDD_MODE_TUNNEL) {
-		local_bh_disable();
-		napi_schedule(&priv->queues[index].napi);
-		local_bh_enable();
-	}
-	rcu_read_unlock();
-	return 0;
-}
-
 static long kagent_set_event(struct kagent_session *session, void __user *arg)
 {
 	struct ndd_event event;
@@ -275,7 +251,10 @@ static long kagent_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		set_bit(KAGENT_SESSION_GIVEN_BACK, &session->flags);
 		return 0;
 	case NDD_KICK:
-		return kagent_kick(session, arg);
+		if (arg >= session->queues)
+			return -EINVAL;
+		kagent_look(session, arg);
+		return 0;
 	case NDD_SET_EVENT:
 		return kagent_set_event(session, user);
 	case NDD_SET_LINK:

@@ -188,3 +188,29 @@ int kagent_poll(struct napi_struct *napi, int budget)
 		done = budget;
 	return done;
 }
+
+/**
+ * kagent_look() - have a queue's NAPI look at its rings
+ * @session: hold
+ * @queue: queue pair
+ *
+ * The netdev goes only after a grace period; NAPI that is disabled, or another
+ * hold's, does no harm.
+ */
+void kagent_look(struct kagent_session *session, u32 queue)
+{
+	struct kagent_port *port = session->port;
+	struct kagent_netdev *priv;
+	struct net_device *dev;
+
+	rcu_read_lock();
+	dev = rcu_dereference(port->dev);
+	priv = dev ? kagent_priv(dev) : NULL;
+	if (priv && queue < dev->real_num_tx_queues &&
+	    READ_ONCE(port->mode) == NDD_MODE_TUNNEL) {
+		local_bh_disable();
+		napi_schedule(&priv->queues[queue].napi);
+		local_bh_enable();
+	}
+	rcu_read_unlock();
+}

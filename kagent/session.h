@@ -112,7 +112,8 @@ struct kagent_rings {
 	/* transmit, under the queue's tx lock */
 	struct kagent_ring ktx ____cacheline_aligned_in_smp;
 	struct kagent_ring ktx_done;
-	u32 away;		/* pieces that the process has not returned */
+	u32 given;		/* pieces, to the process */
+	u32 returned;		/* of these, checked; free-running both */
 	u32 first_buf;		/* of the kernel's buffers of this queue */
 	u32 buf_count;
 	u32 free_count;
@@ -127,6 +128,12 @@ struct kagent_rings {
 	u32 *stock;		/* its memory */
 	bool asleep;		/* our NEED_WAKEUP flags are set */
 };
+
+/* Pieces that the process has. Without the tx lock: a moment ago. */
+static inline u32 kagent_pieces_away(const struct kagent_rings *rings)
+{
+	return READ_ONCE(rings->given) - READ_ONCE(rings->returned);
+}
 
 /* ---- session ---- */
 
@@ -201,10 +208,8 @@ struct kagent_session {
 		bool hangs;
 		bool signalled;
 		ktime_t hangs_since;	/* or signalled */
-	} service, app;
+	} service, app, sending;
 	enum ndd_reason hang;	/* of one that was spared; for the port's work */
-	u32 ktx_consumer;
-	enum ndd_reason silent;	/* why the service counts as silent */
 	u32 warned;
 };
 
@@ -282,6 +287,7 @@ netdev_features_t kagent_tx_features_check(struct sk_buff *skb,
 netdev_tx_t kagent_tx(struct kagent_queue *queue, struct sk_buff *skb);
 void kagent_tx_reap(struct kagent_queue *queue);
 bool kagent_tx_waits(const struct kagent_queue *queue);
+void kagent_look(struct kagent_session *session, u32 queue);
 int kagent_poll(struct napi_struct *napi, int budget);
 struct sk_buff *kagent_rx_skb(struct kagent_queue *queue);
 bool kagent_rx_offload(struct sk_buff *skb, const struct ndd_desc *desc);

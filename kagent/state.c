@@ -68,6 +68,7 @@ enum kagent_fate kagent_reason_fate(enum ndd_reason reason)
 	case NDD_REASON_APP_DEADLINE:
 	case NDD_REASON_STOPPED:
 	case NDD_REASON_PROTOCOL:
+	case NDD_REASON_STALLED:
 		return KAGENT_KILL;
 	case NDD_REASON_TAKE_TIMEOUT:
 	case NDD_REASON_DEVICE_GONE:
@@ -132,6 +133,7 @@ const char *kagent_reason_name(unsigned int reason)
 		[NDD_REASON_LINK_DELETED] = "link-deleted",
 		[NDD_REASON_ADMIN] = "admin",
 		[NDD_REASON_PASSED] = "passed",
+		[NDD_REASON_STALLED] = "stalled",
 	};
 
 	return reason < KAGENT_REASONS ? names[reason] : "?";

@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 #define KAGENT_MODES	(NDD_MODE_UNBOUND + 1)
-#define KAGENT_REASONS	(NDD_REASON_PASSED + 1)
+#define KAGENT_REASONS	(NDD_REASON_STALLED + 1)
 
 enum kagent_event {
 	KAGENT_EV_LOWER_UP,	/* a lower was linked to ndd0 */

@@ -26,7 +26,8 @@ static bool kagent_tx_room(struct kagent_rings *rings)
 	u32 space;
 
 	return rings->free_count >= KAGENT_TX_BUFS &&
-	       rings->away + KAGENT_TX_PIECES <= rings->ktx_done.size &&
+	       kagent_pieces_away(rings) + KAGENT_TX_PIECES <=
+	       rings->ktx_done.size &&
 	       kagent_ring_space(rings->session, &rings->ktx, "KTX", &space) &&
 	       space >= KAGENT_TX_PIECES;
 }
@@ -99,7 +100,7 @@ void kagent_tx_reap(struct kagent_queue *queue)
 			kagent_drop(&queue->tx, KAGENT_DROP_DONE);
 			continue;
 		}
-		rings->away--;
+		WRITE_ONCE(rings->returned, rings->returned + 1);
 		octets += piece & ~KAGENT_PIECE_LAST;
 		frames += !!(piece & KAGENT_PIECE_LAST);
 	}

@@ -67,7 +67,7 @@ static void kagent_piece_end(struct kagent_build *b, bool last)
 		session->ktx_octets[b->place] = octets;
 		WRITE_ONCE(session->owners[b->place], KAGENT_OWNER_KTX);
 	}
-	rings->away++;
+	WRITE_ONCE(rings->given, rings->given + 1);
 	entries[kagent_ring_slot(ktx->index++, ktx->size)] = b->desc;
 	b->desc = (struct ndd_desc) {};
 	b->room = 0;

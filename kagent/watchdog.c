@@ -27,6 +27,11 @@
  */
 #define KAGENT_LEAVING_US	(10 * USEC_PER_SEC)
 
+/* What has been given to the process comes back within a ring of the NIC, unless the
+ * peer has it pause. The stack's own transmit watchdog waits as long at least.
+ */
+#define KAGENT_STALL_US		(5 * USEC_PER_SEC)
+
 enum kagent_stop {
 	KAGENT_RUNS,
 	KAGENT_STOPPED,		/* SIGSTOP and its like */
@@ -228,22 +233,63 @@ static enum ndd_reason kagent_check_app(struct kagent_session *session,
 	return NDD_REASON_APP_DEADLINE;
 }
 
+/* Progress and indices are words; what has come back, piece by piece, the kernel counts
+ * itself. A link that is down sends nothing, and the stack knows.
+ */
+static enum ndd_reason kagent_check_sending(struct kagent_session *session,
+					    ktime_t now)
+{
+	u32 limit_us = max_t(u32, session->watch.interval_us, KAGENT_STALL_US);
+	struct kagent_alive *alive = &session->sending;
+	u32 i, away = 0, returned = 0;
+
+	for (i = 0; i < session->queues; i++) {
+		struct kagent_rings *rings = &session->rings[i];
+		u32 here = kagent_pieces_away(rings);
+
+		away += here;
+		returned += READ_ONCE(rings->returned);
+		/* back already, and nobody has asked to be told of it */
+		if (here && kagent_ring_ready(&rings->ktx_done))
+			kagent_look(session, i);
+	}
+	if (!away || returned != alive->progress ||
+	    READ_ONCE(session->port->link.link) == NDD_LINK_DOWN ||
+	    kagent_owner_stopped(session->owner) != KAGENT_RUNS ||
+	    test_bit(KAGENT_SESSION_GIVEN_BACK, &session->flags)) {
+		alive->progress = returned;
+		kagent_alive(alive, now);
+		return NDD_REASON_NONE;
+	}
+	if (!kagent_silent(session, alive, now, limit_us))
+		return NDD_REASON_NONE;
+	return NDD_REASON_STALLED;
+}
+
+/* Return: why the hold is over, NDD_REASON_NONE if it is not. */
+static enum ndd_reason kagent_judge(struct kagent_session *session,
+				    ktime_t now)
+{
+	enum ndd_reason reason = kagent_check_service(session, now);
+
+	if (reason && kagent_hang_ends(session, &session->service, now, reason))
+		return reason;
+	reason = kagent_check_app(session, now);
+	if (reason && kagent_hang_ends(session, &session->app, now, reason))
+		return reason;
+	reason = kagent_check_sending(session, now);
+	if (reason && kagent_hang_ends(session, &session->sending, now, reason))
+		return reason;
+	return NDD_REASON_NONE;
+}
+
 static enum hrtimer_restart kagent_watchdog(struct hrtimer *timer)
 {
 	struct kagent_session *session =
 		container_of(timer, struct kagent_session, timer);
 	ktime_t now = ktime_get();
-	enum ndd_reason reason;
+	enum ndd_reason reason = kagent_judge(session, now);
 
-	reason = kagent_check_service(session, now);
-	if (reason && !kagent_hang_ends(session, &session->service, now, reason))
-		reason = NDD_REASON_NONE;
-	if (!reason) {
-		reason = kagent_check_app(session, now);
-		if (reason &&
-		    !kagent_hang_ends(session, &session->app, now, reason))
-			reason = NDD_REASON_NONE;
-	}
 	if (reason) {
 		kagent_count(&session->port->watched.ends);
 		kagent_port_end(session->port, session, reason);
@@ -278,6 +324,7 @@ void kagent_watchdog_start(struct kagent_session *session)
 				      KAGENT_LOOKS);
 	kagent_alive(&session->service, now);
 	kagent_alive(&session->app, now);
+	kagent_alive(&session->sending, now);
 	hrtimer_start(&session->timer, session->period, HRTIMER_MODE_REL_SOFT);
 }
 

@@ -133,7 +133,8 @@ TEST(KagentState, WhoEndedByItselfOrIsDebuggedIsNotKilled) {
        {NDD_REASON_TAKE_TIMEOUT, NDD_REASON_LINK_DELETED, NDD_REASON_DEVICE_GONE, NDD_REASON_ADMIN}) {
     EXPECT_EQ(kagent_reason_fate(asked), KAGENT_KILL_HOLDER) << kagent_reason_name(asked);
   }
-  for (ndd_reason killed : {NDD_REASON_WATCHDOG, NDD_REASON_APP_DEADLINE, NDD_REASON_STOPPED, NDD_REASON_PROTOCOL}) {
+  for (ndd_reason killed :
+       {NDD_REASON_WATCHDOG, NDD_REASON_APP_DEADLINE, NDD_REASON_STOPPED, NDD_REASON_PROTOCOL, NDD_REASON_STALLED}) {
     EXPECT_EQ(kagent_reason_fate(killed), KAGENT_KILL) << kagent_reason_name(killed);
   }
 }

@@ -12,6 +12,7 @@
 //     stop               stops by SIGSTOP
 //     spin | deadlock | fault   without a backup thread: computes for good, waits for a lock that it has itself, or
 //                        touches a page that never comes
+//     mute               has an Intel NIC send no more, behind the library's back, and goes on serving
 //     serve              goes on serving
 //     follow             waits behind the owner of the port first ("waits"), and goes on serving where that ends
 //
@@ -31,6 +32,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <optional>
 #include <span>
@@ -94,6 +96,19 @@ void fault_for_ever() {
   *static_cast<volatile char*>(page) = 1;
 }
 
+/// The NIC's registers are wherever the library has mapped them.
+void mute() {
+  constexpr std::size_t kTctl = 0x400;  // transmit control: 82574 data sheet, 10.2.6.1
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find("vfio-device") == std::string::npos) continue;
+    const std::uintptr_t registers = std::stoul(line, nullptr, 16);
+    *reinterpret_cast<volatile std::uint32_t*>(registers + kTctl) = 0;
+    return;
+  }
+  say("ends: no registers found");
+}
+
 /// With all descriptors and none of pthread_atfork()'s handlers.
 long fork_behind_libc() { return syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, 0); }
 
@@ -132,6 +147,9 @@ void end(const std::string& how, std::optional<udd::Port>& port) {
     deadlock();
   } else if (how == "fault") {
     fault_for_ever();
+  } else if (how == "mute") {
+    mute();
+    serve(*port, std::nullopt);
   } else if (how == "serve" || how == "follow") {
     serve(*port, std::nullopt);
   }

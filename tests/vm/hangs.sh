@@ -150,6 +150,21 @@ check wait_for 5 gone $app
 check counted 1 1 0 1
 case_end
 
+# The process serves well; what it gives to the NIC is never sent.
+case_begin a_nic_that_is_silent 120
+so_far
+took ./ends mute
+pid=$app
+ping -q -i 0.05 10.0.0.2 >/dev/null 2>&1 </dev/null &
+pinger=$!
+check wait_for 30 gone $pid
+over stalled
+check counted 1 1 0 1
+check wait_for 5 pings
+kill $pinger
+step "noticed $(phase_ms take_started end_noticed) ms after the start, with 300 ms of service"
+case_end
+
 case_begin nothing_left
 check wait_for 5 nothing_live
 check ip link del ndd0

@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 8> kModes = {
 };
 static_assert(kModes.size() == NDD_MODE_UNBOUND + 1);
 
-constexpr std::array<std::string_view, 19> kReasons = {
+constexpr std::array<std::string_view, 20> kReasons = {
     "nothing happened yet",
     "the port was created",
     "a process asked for the port",
@@ -33,8 +33,9 @@ constexpr std::array<std::string_view, 19> kReasons = {
     "the netdev was deleted while the port was taken",
     "an administrator asked for the port",
     "a process that waited goes on with the port",
+    "the kernel's frames did not come back as sent: a process or a NIC that does nothing",
 };
-static_assert(kReasons.size() == NDD_REASON_PASSED + 1);
+static_assert(kReasons.size() == NDD_REASON_STALLED + 1);
 
 constexpr std::array<std::string_view, 3> kOnHang = {"kill", "signal", "report"};
 static_assert(kOnHang.size() == NDD_ON_HANG_REPORT + 1);

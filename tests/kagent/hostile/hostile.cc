@@ -8,6 +8,8 @@
 //   hostile exchange PORT         buffers that are the stack's, the stock's, or named twice, and payload that changes
 //   all
 //                                 the time; "done", and serves on
+//   hostile stall WAY PORT        progress in words, while the kernel's frames are not looked at (ktx), not given back
+//                                 (kept) or given back as what they are not (garbage); has to be killed for it
 //   hostile health PORT           nonsense in all words of the health area, but no progress; has to be killed for it
 //   hostile calls PORT            ioctls and mmaps that are wrong or come at the wrong time; "done", and serves on
 //   hostile pointers PORT         takes with memory that can't be read or written
@@ -63,6 +65,28 @@ constexpr std::array kRings = {"ktx", "ktx_done", "krx", "krx_free"};
   survived("index " + name + " " + way);
 }
 
+[[noreturn]] void run_stall(const std::string& way, const std::string& port) {
+  constexpr std::chrono::seconds kStallPatience{40};
+  constexpr useconds_t kNap = 1000;
+  held::Held held(port);
+  held.take.watch.interval_us = 200'000;
+  held.take_and_start();
+  Mirror mirror(held);
+  held::say("took");
+  held::expect(mirror.serve_until_answered(2), "the rings carry frames");
+  const udd::RingMemory& ktx = mirror.ring(NDD_RING_KTX);
+  udd::Producer<std::uint64_t> done(mirror.ring(NDD_RING_KTX_DONE));
+  for (const auto until = steady_clock::now() + kStallPatience; steady_clock::now() < until; usleep(kNap)) {
+    std::atomic_ref(held.health()->progress).fetch_add(1);
+    if (way == "ktx") continue;
+    std::atomic_ref(*ktx.consumer).store(std::atomic_ref(*ktx.producer).load());
+    if (way != "garbage" || done.reserve(1) == 0) continue;
+    done.write(0, ~std::uint64_t{0});
+    done.submit(1);
+  }
+  survived("stall " + way);
+}
+
 [[noreturn]] void run_health(const std::string& port) {
   held::Held held(port);
   held.take.watch.interval_us = 200'000;
@@ -85,6 +109,7 @@ int main(int argc, char** argv) {
   const std::string command = argc > 2 ? argv[1] : "";
   const char* port = argv[argc - 1];
   if (command == "index" && argc == 5) hostile::run_index(argv[2], argv[3], port);
+  if (command == "stall" && argc == 4) hostile::run_stall(argv[2], port);
   if (command == "health") hostile::run_health(port);
   if (command == "descriptors") {
     hostile::run_descriptors(port);

@@ -83,6 +83,15 @@ killed health
 settled watchdog
 case_end
 
+for way in ktx kept garbage; do
+	case_begin stall_$way
+	took ./hostile stall $way $PORT
+	check wait_for 30 gone $app
+	killed "stall $way"
+	settled stalled
+	case_end
+done
+
 case_begin calls
 took ./hostile calls $PORT
 done_well

@@ -87,7 +87,7 @@ TEST(Names, CoverEveryValueAndTellUnknownOnes) {
   EXPECT_EQ(reason_text(NDD_REASON_ADMIN), "an administrator asked for the port");
   EXPECT_EQ(on_hang_name(NDD_ON_HANG_REPORT), "report");
   EXPECT_EQ(on_hang_name(NDD_ON_HANG_REPORT + 1), "unknown");
-  EXPECT_NE(reason_text(NDD_REASON_PASSED + 1), reason_text(NDD_REASON_PASSED));
+  EXPECT_NE(reason_text(NDD_REASON_STALLED + 1), reason_text(NDD_REASON_STALLED));
 }
 
 }  // namespace

@@ -129,6 +129,7 @@ enum ndd_reason {
 	NDD_REASON_LINK_DELETED = 16,	/* ndd0 deleted while taken */
 	NDD_REASON_ADMIN = 17,		/* administrator, module unload, suspend */
 	NDD_REASON_PASSED = 18,		/* a process that waited goes on */
+	NDD_REASON_STALLED = 19,	/* the kernel's frames did not come back as sent */
 };
 
 /* ------------------------------------------------------------------ */
