@@ -14,6 +14,7 @@
  * signal and some more time, or nothing but to be told.
  */
 #include <linux/hrtimer.h>
+#include <linux/module.h>
 #include <linux/sched/signal.h>
 
 #include "session.h"
@@ -28,9 +29,13 @@
 #define KAGENT_LEAVING_US	(10 * USEC_PER_SEC)
 
 /* What has been given to the process comes back within a ring of the NIC, unless the
- * peer has it pause. The stack's own transmit watchdog waits as long at least.
+ * peer has it pause. The stack's own transmit watchdog waits as long.
  */
-#define KAGENT_STALL_US		(5 * USEC_PER_SEC)
+static unsigned int stall_ms = 5000;
+module_param(stall_ms, uint, 0644);
+MODULE_PARM_DESC(stall_ms, "the owner is warned when none of the kernel's frames came back for so long");
+
+#define KAGENT_STALL_MAX_MS	60000
 
 enum kagent_stop {
 	KAGENT_RUNS,
@@ -239,7 +244,9 @@ static enum ndd_reason kagent_check_app(struct kagent_session *session,
 static enum ndd_reason kagent_check_sending(struct kagent_session *session,
 					    ktime_t now)
 {
-	u32 limit_us = max_t(u32, session->watch.interval_us, KAGENT_STALL_US);
+	u32 stall_us = min_t(u32, READ_ONCE(stall_ms), KAGENT_STALL_MAX_MS) *
+		       USEC_PER_MSEC;
+	u32 limit_us = max(session->watch.interval_us, stall_us);
 	struct kagent_alive *alive = &session->sending;
 	u32 i, away = 0, returned = 0;
 

@@ -12,7 +12,8 @@
 //     stop               stops by SIGSTOP
 //     spin | deadlock | fault   without a backup thread: computes for good, waits for a lock that it has itself, or
 //                        touches a page that never comes
-//     mute               has an Intel NIC send no more, behind the library's back, and goes on serving
+//     mute | stray | deaf   behind the library's back has an Intel NIC send no more, look for its frames where nothing
+//                        is mapped for it, or interrupt no more; and goes on serving
 //     serve              goes on serving
 //     follow             waits behind the owner of the port first ("waits"), and goes on serving where that ends
 //
@@ -40,6 +41,7 @@
 #include <string>
 #include <utility>
 
+#include "udd/nic/e1000/regs.h"
 #include "udd/port.h"
 #include "udd/standby.h"
 
@@ -96,14 +98,23 @@ void fault_for_ever() {
   *static_cast<volatile char*>(page) = 1;
 }
 
+struct Meddling {
+  std::size_t at;
+  std::uint32_t value;
+};
+const std::map<std::string, Meddling> kMeddlings = {
+    {"mute", {udd::e1000::Tctl::kOffset, 0}},             // transmitter off
+    {"stray", {udd::e1000::Tdbal::kOffset, 0xf0000000}},  // the descriptor ring is elsewhere
+    {"deaf", {udd::e1000::Imc::kOffset, 0xffffffff}},     // every cause masked
+};
+
 /// The NIC's registers are wherever the library has mapped them.
-void mute() {
-  constexpr std::size_t kTctl = 0x400;  // transmit control: 82574 data sheet, 10.2.6.1
+void meddle(const Meddling& how) {
   std::ifstream maps("/proc/self/maps");
   for (std::string line; std::getline(maps, line);) {
     if (line.find("vfio-device") == std::string::npos) continue;
     const std::uintptr_t registers = std::stoul(line, nullptr, 16);
-    *reinterpret_cast<volatile std::uint32_t*>(registers + kTctl) = 0;
+    *reinterpret_cast<volatile std::uint32_t*>(registers + how.at) = how.value;
     return;
   }
   say("ends: no registers found");
@@ -147,8 +158,8 @@ void end(const std::string& how, std::optional<udd::Port>& port) {
     deadlock();
   } else if (how == "fault") {
     fault_for_ever();
-  } else if (how == "mute") {
-    mute();
+  } else if (const auto meddling = kMeddlings.find(how); meddling != kMeddlings.end()) {
+    meddle(meddling->second);
     serve(*port, std::nullopt);
   } else if (how == "serve" || how == "follow") {
     serve(*port, std::nullopt);

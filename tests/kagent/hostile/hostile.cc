@@ -10,6 +10,7 @@
 //                                 the time; "done", and serves on
 //   hostile stall WAY PORT        progress in words, while the kernel's frames are not looked at (ktx), not given back
 //                                 (kept) or given back as what they are not (garbage); has to be killed for it
+//   hostile storm PORT            serves by the rules, with a kick after each look, from two threads, for good
 //   hostile health PORT           nonsense in all words of the health area, but no progress; has to be killed for it
 //   hostile calls PORT            ioctls and mmaps that are wrong or come at the wrong time; "done", and serves on
 //   hostile pointers PORT         takes with memory that can't be read or written
@@ -22,6 +23,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <thread>
 
 #include "tests/kagent/hostile/commands.h"
 #include "tests/kagent/hostile/mirror.h"
@@ -87,6 +89,20 @@ constexpr std::array kRings = {"ktx", "ktx_done", "krx", "krx_free"};
   survived("stall " + way);
 }
 
+[[noreturn]] void run_storm(const std::string& port) {
+  held::Held held(port);
+  held.take_and_start();
+  Mirror mirror(held);
+  held::say("took");
+  const std::jthread other([&held] {
+    for (;;) static_cast<void>(ioctl(held.node, NDD_KICK, 0));
+  });
+  for (;;) {
+    mirror.serve();
+    static_cast<void>(ioctl(held.node, NDD_KICK, 0));
+  }
+}
+
 [[noreturn]] void run_health(const std::string& port) {
   held::Held held(port);
   held.take.watch.interval_us = 200'000;
@@ -110,6 +126,7 @@ int main(int argc, char** argv) {
   const char* port = argv[argc - 1];
   if (command == "index" && argc == 5) hostile::run_index(argv[2], argv[3], port);
   if (command == "stall" && argc == 4) hostile::run_stall(argv[2], port);
+  if (command == "storm") hostile::run_storm(port);
   if (command == "health") hostile::run_health(port);
   if (command == "descriptors") {
     hostile::run_descriptors(port);
