@@ -28,8 +28,9 @@
  */
 #define KAGENT_LEAVING_US	(10 * USEC_PER_SEC)
 
-/* What has been given to the process comes back within a ring of the NIC, unless the
- * peer has it pause. The stack's own transmit watchdog waits as long.
+/* What has been given to the process comes back within a ring of the NIC; not while
+ * the peer has it pause, which lasts no seconds. The stack's own transmit watchdog
+ * waits as long.
  */
 static unsigned int stall_ms = 5000;
 module_param(stall_ms, uint, 0644);
