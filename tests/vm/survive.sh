@@ -4,7 +4,7 @@
 # against what the in-kernel driver needs for its own bind and link.
 . /lab/vm.sh
 
-CYCLES=20
+CYCLES=${CYCLES:-10}
 # a minute each on the debug kernel
 [ -z "$lab_debug" ] || CYCLES=5
 FIGURES=/run/lab/figures
